@@ -1,0 +1,1 @@
+"""What is measured on: records, readers and writers, checks, splits, synthetic pedestrians."""

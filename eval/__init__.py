@@ -1,0 +1,1 @@
+"""From candidates to predictions, metrics, evidence, a decision and a report."""

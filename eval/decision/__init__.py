@@ -1,0 +1,1 @@
+"""Policy, gates, claims and the decision they lead to (pure)."""

@@ -1,0 +1,1 @@
+"""The whole job on built-in synthetic pedestrians, without a network."""

@@ -1,0 +1,1 @@
+"""The only place, with training, that touches torch and Ultralytics."""

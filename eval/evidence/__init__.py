@@ -1,0 +1,1 @@
+"""The versioned evidence from which decision and report are made (pure)."""

@@ -1,0 +1,1 @@
+"""COCO metrics, threshold curves and robustness aggregates (pure: arrays in, records out)."""

@@ -1,0 +1,1 @@
+"""Evidence and decision to HTML and Markdown."""
