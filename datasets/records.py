@@ -7,6 +7,7 @@ project; conversion happens at the file formats.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -63,7 +64,8 @@ class Annotations:
         category_ids: int64 (n,), each a ``Category.id`` of the data set.
         ids: int64 (n,), at least 1, unique in the data set (COCO's matcher reads 0 as "no match").
         iscrowd: bool (n,); True marks a region that is neither hit nor miss (COCO's crowd and ignore).
-        area: float64 (n,), square pixels, at least 0: COCO's ``area`` (of the mask) where the file gives it, else the box's.
+        area: float64 (n,), square pixels, at least 0: COCO's ``area`` (of the mask) where the file gives it, else
+            the box's.
         visible: float64 (n,), 0..1, share of the object that can be seen; 1.0 when the source says nothing.
         outlines: n entries: an `Outline`, or None where the data has none.
     """
@@ -123,7 +125,9 @@ class Annotations:
         if n and not ((self.boxes[:, 2] > self.boxes[:, 0]) & (self.boxes[:, 3] > self.boxes[:, 1])).all():
             raise DataError("A box has no area.", fix="Remove the annotation or mend its coordinates.")
         if n and self.ids.min() < 1:
-            raise DataError("An annotation id is below 1.", "COCO's matcher reads id 0 as 'no match'.", "Number annotations from 1.")
+            raise DataError(
+                "An annotation id is below 1.", "COCO's matcher reads id 0 as 'no match'.", "Number annotations from 1."
+            )
         if n and not ((self.visible >= 0) & (self.visible <= 1)).all():
             raise DataError("A visible fraction is outside 0..1.")
 
@@ -182,17 +186,21 @@ class Dataset:
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.annotations):
-            raise DataError(f"Data set {self.name!r}: {len(self.images)} images but {len(self.annotations)} annotation records.")
+            raise DataError(
+                f"Data set {self.name!r}: {len(self.images)} images but {len(self.annotations)} annotation records."
+            )
         ids = [image.id for image in self.images]
-        if any(b <= a for a, b in zip(ids, ids[1:], strict=False)):
+        if any(b <= a for a, b in itertools.pairwise(ids)):
             raise DataError(f"Data set {self.name!r}: image ids are not unique and rising.")
         known = {category.id for category in self.categories}
         if len(known) != len(self.categories):
             raise DataError(f"Data set {self.name!r}: a category id occurs twice.")
-        for image, annotations in zip(self.images, self.annotations, strict=True):
-            unknown = set(annotations.category_ids.tolist()) - known
+        for image, objects in zip(self.images, self.annotations, strict=True):
+            unknown = set(objects.category_ids.tolist()) - known
             if unknown:
-                raise DataError(f"{image.file_name}: category id {min(unknown)} is not one of the data set's categories.")
+                raise DataError(
+                    f"{image.file_name}: category id {min(unknown)} is not one of the data set's categories."
+                )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -212,13 +220,13 @@ class Dataset:
         digest = hashlib.sha256(b"robust-dataset-1\0")
         for category in self.categories:
             digest.update(category.name.encode() + b"\0")
-        for image, annotations in zip(self.images, self.annotations, strict=True):
-            header = (image.file_name, image.sha256, image.width, image.height, image.group, len(annotations))
+        for image, objects in zip(self.images, self.annotations, strict=True):
+            header = (image.file_name, image.sha256, image.width, image.height, image.group, len(objects))
             digest.update(repr(header).encode() + b"\0")
-            for i in range(len(annotations)):
-                digest.update(names[int(annotations.category_ids[i])].encode() + b"\0")
-                digest.update(struct.pack("<?dd", annotations.iscrowd[i], annotations.area[i], annotations.visible[i]))
-                digest.update(annotations.boxes[i].astype("<f8").tobytes())
-                for polygon in annotations.outlines[i] or ():
+            for i in range(len(objects)):
+                digest.update(names[int(objects.category_ids[i])].encode() + b"\0")
+                digest.update(struct.pack("<?dd", objects.iscrowd[i], objects.area[i], objects.visible[i]))
+                digest.update(objects.boxes[i].astype("<f8").tobytes())
+                for polygon in objects.outlines[i] or ():
                     digest.update(np.ascontiguousarray(polygon, dtype="<f8").tobytes())
         return digest.hexdigest()

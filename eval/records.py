@@ -120,7 +120,9 @@ class Detections:
                 f"category_ids {self.category_ids.shape}."
             )
         if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
-            raise DataError("A detection holds NaN or infinity.", "The model's output is not finite.", "Check the weights.")
+            raise DataError(
+                "A detection holds NaN or infinity.", "The model's output is not finite.", "Check the weights."
+            )
 
     def __len__(self) -> int:
         return len(self.boxes)

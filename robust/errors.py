@@ -13,7 +13,7 @@ The number is the exit code of the command line. Interruption (Ctrl-C) exits wit
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class RobustError(Exception):
@@ -33,18 +33,18 @@ class RobustError(Exception):
         self.why = why
         self.fix = fix
 
-    def __reduce__(self) -> tuple[type[RobustError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[Callable[..., RobustError], tuple[type[RobustError], str, str, str]]:
         """Survive the trip back from a worker process."""
-        return (RobustError._rebuild, (type(self), self.what, self.why, self.fix))  # type: ignore[return-value]
-
-    @staticmethod
-    def _rebuild(cls: type[RobustError], what: str, why: str, fix: str) -> RobustError:
-        error = cls.__new__(cls)
-        RobustError.__init__(error, what, why, fix)
-        return error
+        return (_rebuild, (type(self), self.what, self.why, self.fix))
 
     def __str__(self) -> str:
         return "\n".join(line for line in (self.what, self.why, self.fix) if line)
+
+
+def _rebuild(kind: type[RobustError], what: str, why: str, fix: str) -> RobustError:
+    error = kind.__new__(kind)
+    RobustError.__init__(error, what, why, fix)
+    return error
 
 
 class UsageError(RobustError):
@@ -69,7 +69,7 @@ class IntegrityError(RobustError):
     exit_code = 5
 
 
-class UnknownName(UsageError):
+class UnknownName(UsageError):  # noqa: N818 - reads better where it is raised
     """A name that nobody registered.
 
     Args:

@@ -107,7 +107,8 @@ class CellEvidence(Record):
 class RobustnessEvidence(Record):
     """Aggregates over the suite for one base metric (Michaelis et al. 2019, arXiv 1907.07484).
 
-    ``mPC`` is the mean over corruptions and severities, ``rPC`` is ``mPC`` / clean. None when a cell is undefined or missing.
+    ``mPC`` is the mean over corruptions and severities, ``rPC`` is ``mPC`` / clean. None when a cell is
+    undefined or missing.
     """
 
     metric: Literal["AP", "AP50"]
@@ -151,7 +152,8 @@ class ThresholdConstraints(Record):
 class ThresholdChoice(Record):
     """The threshold chosen on one split, with the rule that chose it.
 
-    ``threshold`` is None when no threshold meets the constraints or the split has nothing to measure; ``reason`` says so.
+    ``threshold`` is None when no threshold meets the constraints or the split has nothing to measure; ``reason`` says
+    so.
     """
 
     chosen_on: str | None
