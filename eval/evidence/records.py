@@ -8,35 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from robust.eval.metrics.records import CocoMetrics, OperatingPoint, Record, RobustnessEvidence, Share, ThresholdChoice
 
 SCHEMA_VERSION = 1
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Record(BaseModel):
-    """Base of all evidence records: frozen, no unknown keys, no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class CocoMetrics(Record):
-    """The 12 COCO numbers of pycocotools; None where it prints -1 (nothing to measure)."""
-
-    AP: Share | None
-    AP50: Share | None
-    AP75: Share | None
-    APs: Share | None
-    APm: Share | None
-    APl: Share | None
-    AR1: Share | None
-    AR10: Share | None
-    AR100: Share | None
-    ARs: Share | None
-    ARm: Share | None
-    ARl: Share | None
 
 
 class SplitEvidence(Record):
@@ -104,63 +82,12 @@ class CellEvidence(Record):
     coco: CocoMetrics
 
 
-class RobustnessEvidence(Record):
-    """Aggregates over the suite for one base metric (Michaelis et al. 2019, arXiv 1907.07484).
-
-    ``mPC`` is the mean over corruptions and severities, ``rPC`` is ``mPC`` / clean. None when a cell is
-    undefined or missing.
-    """
-
-    metric: Literal["AP", "AP50"]
-    clean: Share | None
-    mPC: Share | None
-    rPC: float | None
-    corruption_means: dict[str, Share | None]
-    worst_variant: str | None
-    worst: Share | None
-
-
-class OperatingPoint(Record):
-    """Counts and rates at one confidence threshold and IoU 0.5. FPPI is false positives per image."""
-
-    threshold: Share
-    tp: int
-    fp: int
-    fn: int
-    precision: Share | None
-    recall: Share | None
-    f1: Share | None
-    fppi: float | None
-
-
 class Curve(Record):
     """The sweep of one candidate on one variant of one split."""
 
     split: str
     variant: str
     points: tuple[OperatingPoint, ...]
-
-
-class ThresholdConstraints(Record):
-    """What an operating point must satisfy on val. None: not required."""
-
-    min_precision: Share | None = None
-    max_fppi: float | None = None
-    min_recall: Share | None = None
-
-
-class ThresholdChoice(Record):
-    """The threshold chosen on one split, with the rule that chose it.
-
-    ``threshold`` is None when no threshold meets the constraints or the split has nothing to measure; ``reason`` says
-    so.
-    """
-
-    chosen_on: str | None
-    rule: str
-    constraints: ThresholdConstraints
-    threshold: Share | None
-    reason: str
 
 
 class SweepEvidence(Record):
@@ -218,6 +145,14 @@ class CandidateEvidence(Record):
     sweep: SweepEvidence
 
 
+class NotEvaluated(Record):
+    """Something that should have been measured and was not: a failed run, weights that cannot be judged."""
+
+    name: str
+    run_id: str | None
+    reason: str
+
+
 class Evidence(Record):
     """Everything a decision may be made from."""
 
@@ -226,6 +161,7 @@ class Evidence(Record):
     data: DataEvidence
     suite: SuiteEvidence
     candidates: tuple[CandidateEvidence, ...]
+    not_evaluated: tuple[NotEvaluated, ...] = ()
     environment: dict[str, str]
 
     def to_json(self) -> str:
