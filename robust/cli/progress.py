@@ -109,7 +109,7 @@ class Progress:
     def __call__(self, done: int, total: int) -> None:
         """Take note that ``done`` of ``total`` units are finished."""
         if self._found is None:
-            self._found = max(done - 1, 0)  # the first report follows the first unit, or tells what was found
+            self._found = done if done > 1 else 0  # a resumed run first reports what was done before
         now = self._clock()
         if self._quiet or now - self._started < SILENT_SECONDS:
             return

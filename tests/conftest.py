@@ -1,0 +1,48 @@
+"""What every test runs under: one thread, no display, no network look-ups, nobody's settings, a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_FIXED = {
+    "OMP_NUM_THREADS": "1",  # two pytest workers share two cores
+    "MPLBACKEND": "Agg",
+    "NO_COLOR": "1",
+    "TZ": "UTC",
+    "YOLO_OFFLINE": "1",
+    "YOLO_AUTOINSTALL": "false",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_KEPT = ("ROBUST_SHARED",)  # where the real data lies
+
+# Here rather than in a fixture: libraries read these once, when a test module first imports them.
+for name in [name for name in os.environ if name.startswith(("ROBUST_", "MLFLOW_", "YOLO_"))]:
+    if name not in _KEPT:
+        del os.environ[name]
+os.environ.update(_FIXED)
+_SETTINGS = tempfile.TemporaryDirectory(prefix="robust-tests-")
+os.environ["MPLCONFIGDIR"] = _SETTINGS.name
+os.environ["YOLO_CONFIG_DIR"] = _SETTINGS.name
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run each test in an empty folder, so that what it writes never lands in the repository."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    yield
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return Path(__file__).resolve().parents[1]
