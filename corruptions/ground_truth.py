@@ -1,0 +1,56 @@
+"""What happens to the ground truth of objects that got covered: amodal or visible boxes, ignore, identities."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robust.corruptions.laws import Scene
+from robust.corruptions.records import GroundTruthPolicy
+from robust.datasets.records import Annotations, Dataset
+
+IGNORE_BELOW = 0.2
+"""An object less visible than this becomes ignore: finding it is neither hit nor miss."""
+
+IDS_PER_IMAGE = 1000
+
+
+def settle(before: Annotations, after: Scene, policy: GroundTruthPolicy) -> Annotations:
+    """Apply the ground-truth policy to what the steps left.
+
+    Objects that were there before keep their place; added ones follow them. Only objects that this variant covered
+    can become ignore: a source that says "10 % visible" of an untouched object is not overruled.
+
+    Args:
+        before: The clean annotations, length n.
+        after: The corrupted scene, length >= n.
+        policy: ``amodal`` keeps whole boxes; ``visible`` shrinks boxes, areas and drops outlines of covered objects.
+    """
+    annotations = after.annotations
+    lost = np.ones(len(annotations), dtype=np.bool_)
+    lost[: len(before)] = annotations.visible[: len(before)] < before.visible
+    lost &= annotations.visible < 1.0
+    ignored = annotations.iscrowd | (lost & (annotations.visible < IGNORE_BELOW))
+    if policy == "amodal" or not lost.any():
+        return annotations.with_(iscrowd=ignored)
+    boxes = np.where(lost[:, None], after.seen, annotations.boxes)
+    share = np.ones(len(annotations))
+    share[: len(before)] = annotations.visible[: len(before)] / np.maximum(before.visible, 1e-9)
+    share[len(before) :] = annotations.visible[len(before) :]
+    outlines = tuple(None if lost[i] else outline for i, outline in enumerate(annotations.outlines))
+    return annotations.with_(boxes=boxes, area=annotations.area * share, iscrowd=ignored, outlines=outlines)
+
+
+def new_ids(dataset: Dataset, index: int, count: int) -> NDArray[np.int64]:
+    """Return ids for objects that a variant adds to one image, unique over the whole data set.
+
+    The k-th object added to image ``index`` gets ``largest id + 1 + index * 1000 + k``: no bookkeeping between
+    images, so shards and processes agree.
+
+    Raises:
+        ValueError: more than 1000 objects are added to one image.
+    """
+    if count > IDS_PER_IMAGE:
+        raise ValueError(f"At most {IDS_PER_IMAGE} objects can be added to an image, not {count}.")
+    largest = max((int(a.ids.max()) for a in dataset.annotations if len(a)), default=0)
+    return largest + 1 + index * IDS_PER_IMAGE + np.arange(count, dtype=np.int64)

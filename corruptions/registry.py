@@ -1,0 +1,99 @@
+"""The corruptions that exist. A module in ``causes/`` that defines ``CORRUPTIONS`` is found by itself."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+
+from robust.corruptions import causes
+from robust.corruptions.laws import Corruption
+from robust.corruptions.records import CLEAN, SEVERITIES, GroundTruthPolicy, Parameter, Variant
+from robust.errors import RobustError, UnknownName, UsageError
+
+_REGISTERED: dict[str, Corruption] = {}
+
+
+def register(corruption: Corruption) -> None:
+    """Add a corruption.
+
+    Raises:
+        RobustError: the name is taken, or the severity table has a gap or uneven keys.
+    """
+    if corruption.name == CLEAN or corruption.name in _REGISTERED:
+        raise RobustError(f"A corruption named {corruption.name!r} is already registered.")
+    keys = {frozenset(parameters) for parameters in corruption.severities.values()}
+    if tuple(sorted(corruption.severities)) != SEVERITIES or len(keys) != 1:
+        raise RobustError(f"Corruption {corruption.name!r} needs the same parameters at severities 1 to 5.")
+    _REGISTERED[corruption.name] = corruption
+
+
+@cache
+def _discover() -> None:
+    for module in sorted(info.name for info in pkgutil.iter_modules(causes.__path__)):
+        for corruption in getattr(importlib.import_module(f"{causes.__name__}.{module}"), "CORRUPTIONS", ()):
+            register(corruption)
+
+
+def names() -> tuple[str, ...]:
+    """Names of all corruptions, sorted."""
+    _discover()
+    return tuple(sorted(_REGISTERED))
+
+
+def get(name: str) -> Corruption:
+    """Return a corruption by name.
+
+    Raises:
+        UnknownName: nobody registered it.
+    """
+    _discover()
+    if name not in _REGISTERED:
+        raise UnknownName("corruption", name, _REGISTERED)
+    return _REGISTERED[name]
+
+
+def make_variant(
+    name: str,
+    severity: int,
+    *,
+    seed: int = 0,
+    overrides: Mapping[str, Parameter] | None = None,
+    ground_truth: GroundTruthPolicy | None = None,
+) -> Variant:
+    """Return the full recipe of a corruption at a severity.
+
+    Args:
+        name: A registered corruption, or ``clean``.
+        severity: 1..5; 0 for ``clean``.
+        seed: The suite's seed.
+        overrides: Parameters that replace those of the severity table.
+        ground_truth: Replaces the corruption's own policy.
+
+    Raises:
+        UnknownName: the corruption or a parameter does not exist.
+        UsageError: the severity is outside 1..5, or a parameter has the wrong type.
+    """
+    if name == CLEAN:
+        return Variant(CLEAN, 0)
+    corruption = get(name)
+    if severity not in corruption.severities:
+        raise UsageError(
+            f"Severity {severity} of {name!r} does not exist.", f"Known: {', '.join(map(str, SEVERITIES))}."
+        )
+    parameters = dict(corruption.severities[severity])
+    for key, value in (overrides or {}).items():
+        if key not in parameters:
+            raise UnknownName(f"parameter of {name}", key, parameters)
+        parameters[key] = _checked(f"{name}.{key}", value, parameters[key])
+    policy = ground_truth or corruption.ground_truth
+    return Variant(name, severity, seed, tuple(sorted(parameters.items())), policy, corruption.version)
+
+
+def _checked(name: str, value: Parameter, example: Parameter) -> Parameter:
+    if isinstance(example, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(example):
+        raise UsageError(f"Parameter {name} must be of type {type(example).__name__}, not {value!r}.")
+    return value
