@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -171,6 +172,19 @@ class Predictions:
             provenance,
         )
 
+    @classmethod
+    def join(cls, shards: Sequence[Predictions]) -> Predictions:
+        """Put shards of one cell together, in order; the provenance is the first one's without its shard."""
+        starts = np.cumsum([0, *(len(shard.image_ids) for shard in shards)])
+        return cls(
+            np.concatenate([shard.image_ids for shard in shards]),
+            np.concatenate([shard.image_index + start for shard, start in zip(shards, starts, strict=False)]),
+            np.concatenate([shard.boxes for shard in shards]),
+            np.concatenate([shard.scores for shard in shards]),
+            np.concatenate([shard.category_ids for shard in shards]),
+            {name: value for name, value in shards[0].provenance.items() if name != "shard"},
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
@@ -240,6 +254,37 @@ class GroundTruth:
             visible=join("visible", np.zeros(0)),
             categories=dataset.categories,
         )
+
+    @classmethod
+    def join(cls, shards: Sequence[GroundTruth]) -> GroundTruth:
+        """Put shards of one variant together, in order."""
+        starts = np.cumsum([0, *(len(shard.image_ids) for shard in shards)])
+        index = [shard.image_index + start for shard, start in zip(shards, starts, strict=False)]
+        arrays = {
+            name: np.concatenate([getattr(shard, name) for shard in shards])
+            for name in (
+                "image_ids",
+                "image_sizes",
+                "boxes",
+                "category_ids",
+                "annotation_ids",
+                "iscrowd",
+                "area",
+                "visible",
+            )
+        }
+        groups = tuple(group for shard in shards for group in shard.groups)
+        return cls(groups=groups, image_index=np.concatenate(index), categories=shards[0].categories, **arrays)
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the content."""
+        digest = hashlib.sha256(repr((self.groups, self.categories)).encode())
+        for name in ("image_ids", "image_sizes", "image_index", "category_ids", "annotation_ids"):
+            digest.update(np.ascontiguousarray(getattr(self, name), dtype="<i8").tobytes())
+        for name in ("boxes", "area", "visible", "iscrowd"):
+            digest.update(np.ascontiguousarray(getattr(self, name), dtype="<f8").tobytes())
+        return digest.hexdigest()
 
 
 def content_key(parts: dict[str, Any]) -> str:

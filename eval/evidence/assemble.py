@@ -1,0 +1,247 @@
+"""From stored predictions and ground truth to evidence (pure: no clock, no files, no model)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from robust.corruptions.records import CLEAN, Variant
+from robust.datasets.records import Dataset
+from robust.errors import UsageError
+from robust.eval.evidence.records import (
+    CandidateEvidence,
+    CellEvidence,
+    ConfigurationEvidence,
+    Curve,
+    DataEvidence,
+    Evidence,
+    LeakageEvidence,
+    NotEvaluated,
+    SplitEvidence,
+    SuiteEvidence,
+    SweepEvidence,
+    TrainingEvidence,
+    VariantEvidence,
+)
+from robust.eval.metrics.coco import coco_metrics
+from robust.eval.metrics.records import RobustnessEvidence, ThresholdConstraints
+from robust.eval.metrics.robustness import robustness
+from robust.eval.metrics.thresholds import choose_threshold, sweep, threshold_grid
+from robust.eval.records import Candidate, GroundTruth, Predictions
+
+SMALL_AREA, LARGE_AREA = 32.0**2, 96.0**2
+"""COCO's limits between small, medium and large objects, square pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class CellResult:
+    """One finished cell.
+
+    Attributes:
+        split: Of the data.
+        variant: What the images were shown as.
+        key: Address of the cell.
+        truth: Ground truth of the variant.
+        predictions: Of one candidate.
+    """
+
+    split: str
+    variant: Variant
+    key: str
+    truth: GroundTruth
+    predictions: Predictions
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """Which thresholds are looked at, and what the chosen one must satisfy on ``chosen_on``."""
+
+    start: float = 0.30
+    stop: float = 0.80
+    step: float = 0.01
+    constraints: ThresholdConstraints = field(default_factory=ThresholdConstraints)
+    chosen_on: str = "val"
+
+
+def split_evidence(dataset: Dataset) -> SplitEvidence:
+    """Count one split from the data itself."""
+    truth = GroundTruth.from_dataset(dataset)
+    area = truth.area[~truth.iscrowd]
+    groups = {image.group for image in dataset.images}
+    return SplitEvidence(
+        split=dataset.split,
+        fingerprint=dataset.fingerprint,
+        n_images=len(dataset),
+        n_objects=truth.n_objects,
+        n_negatives=sum(len(annotations) == 0 for annotations in dataset.annotations),
+        n_ignored=int(truth.iscrowd.sum()),
+        n_small=int((area < SMALL_AREA).sum()),
+        n_medium=int(((area >= SMALL_AREA) & (area < LARGE_AREA)).sum()),
+        n_large=int((area >= LARGE_AREA).sum()),
+        n_groups=None if None in groups else len(groups),
+    )
+
+
+def data_evidence(
+    datasets: Mapping[str, Dataset], leaks: Mapping[tuple[str, str], tuple[int, int]], name: str
+) -> DataEvidence:
+    """Describe the data set.
+
+    Args:
+        datasets: Split -> data set.
+        leaks: Pair of splits -> (identical images, near-duplicates).
+        name: Of the whole data set.
+    """
+    first = next(iter(datasets.values()))
+    return DataEvidence(
+        name=name,
+        categories=tuple(category.name for category in first.categories),
+        splits=tuple(split_evidence(dataset) for dataset in datasets.values()),
+        leakage=tuple(
+            LeakageEvidence(splits=pair, n_identical=identical, n_near_duplicates=near)
+            for pair, (identical, near) in leaks.items()
+        ),
+    )
+
+
+def suite_evidence(name: str, seed: int, truths: Sequence[tuple[Variant, GroundTruth]]) -> SuiteEvidence:
+    """Describe the variants of a suite with their ground truth."""
+    return SuiteEvidence(
+        name=name,
+        seed=seed,
+        variants=tuple(
+            VariantEvidence(
+                name=variant.name,
+                corruption=variant.corruption,
+                severity=variant.severity,
+                parameters=dict(variant.parameters),
+                ground_truth=variant.ground_truth,
+                recipe_sha256=variant.sha256,
+                ground_truth_sha256=truth.sha256,
+                n_images=len(truth.image_ids),
+                n_objects=truth.n_objects,
+                n_ignored=int(truth.iscrowd.sum()),
+            )
+            for variant, truth in truths
+        ),
+    )
+
+
+def candidate_evidence(
+    candidate: Candidate,
+    cells: Sequence[CellResult],
+    *,
+    judged_on: str,
+    plan: SweepPlan,
+    training: TrainingEvidence | None,
+    weights_bytes: int,
+) -> CandidateEvidence:
+    """Measure one candidate on all its cells.
+
+    Args:
+        candidate: Who.
+        cells: Its finished cells; those of ``judged_on`` include ``clean``.
+        judged_on: The split that robustness is computed on.
+        plan: The threshold sweep.
+        training: What its training run logged, None for bare weights.
+        weights_bytes: Size of the weights file.
+    """
+    provenance = cells[0].predictions.provenance
+    configuration = candidate.configuration
+    measured = tuple(
+        CellEvidence(
+            split=cell.split,
+            variant=cell.variant.name,
+            key=cell.key,
+            n_detections=len(cell.predictions),
+            coco=coco_metrics(cell.truth, cell.predictions),
+        )
+        for cell in cells
+    )
+    return CandidateEvidence(
+        name=candidate.name,
+        role=candidate.role,
+        weights_sha256=candidate.weights_sha256,
+        weights_bytes=weights_bytes,
+        parameters=int(provenance["n_parameters"]),
+        imgsz=candidate.imgsz,
+        seed=candidate.seed,
+        configuration=ConfigurationEvidence(
+            label=configuration.label,
+            model=configuration.model,
+            imgsz=configuration.imgsz,
+            lr0=configuration.lr0,
+            epochs=configuration.epochs,
+            batch=configuration.batch,
+            optimizer=configuration.optimizer,
+            data=configuration.data,
+        ),
+        baseline=candidate.baseline,
+        training=training,
+        inference=provenance["inference"],
+        cells=measured,
+        robustness=_robustness(cells, measured, judged_on),
+        sweep=sweep_evidence(cells, plan),
+    )
+
+
+def _robustness(
+    cells: Sequence[CellResult], measured: Sequence[CellEvidence], judged_on: str
+) -> tuple[RobustnessEvidence, ...]:
+    """Aggregate AP and AP50 over the variants of one split; empty when the suite has no variants."""
+    pairs = [(c.variant, m.coco) for c, m in zip(cells, measured, strict=True) if c.split == judged_on]
+    clean = next((coco for variant, coco in pairs if variant.corruption == CLEAN), None)
+    corrupted = {(v.corruption, v.severity): coco for v, coco in pairs if v.corruption != CLEAN}
+    if not corrupted or clean is None:
+        return ()
+    return (
+        robustness("AP", clean.AP, {cell: coco.AP for cell, coco in corrupted.items()}),
+        robustness("AP50", clean.AP50, {cell: coco.AP50 for cell, coco in corrupted.items()}),
+    )
+
+
+def sweep_evidence(cells: Sequence[CellResult], plan: SweepPlan) -> SweepEvidence:
+    """Sweep the confidence threshold over every cell and choose one on ``plan.chosen_on``, clean."""
+    grid = threshold_grid(plan.start, plan.stop, plan.step)
+    curves = tuple(
+        Curve(split=cell.split, variant=cell.variant.name, points=sweep(cell.truth, cell.predictions, grid))
+        for cell in cells
+    )
+    basis = next((c for c in curves if c.split == plan.chosen_on and c.variant == CLEAN), None)
+    choice = choose_threshold(
+        basis.points if basis else (), plan.constraints, chosen_on=plan.chosen_on if basis else None
+    )
+    return SweepEvidence(start=plan.start, stop=plan.stop, step=plan.step, choice=choice, curves=curves)
+
+
+def merge(parts: Sequence[Evidence], not_evaluated: Sequence[NotEvaluated] = ()) -> Evidence:
+    """Put the evidence of several candidates together.
+
+    Candidates and baselines come once each, sorted by role and name. Versions that differ between the parts are all
+    named.
+
+    Raises:
+        UsageError: the parts were measured on other data or another suite, so they cannot be compared.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        if part.data != first.data or part.suite != first.suite:
+            raise UsageError(
+                "These evaluations cannot be compared.",
+                "They were made on different data or with different suites.",
+                "Evaluate all of them with the same --data and --suite.",
+            )
+    candidates = {(c.role, c.name, c.weights_sha256, c.imgsz): c for part in parts for c in part.candidates}
+    missing = {(n.name, n.run_id): n for n in (*(n for part in parts for n in part.not_evaluated), *not_evaluated)}
+    names = sorted({name for part in parts for name in part.environment})
+    return Evidence(
+        experiment=first.experiment,
+        data=first.data,
+        suite=first.suite,
+        candidates=tuple(candidates[key] for key in sorted(candidates, key=lambda k: (k[0] != "candidate", *k[1:]))),
+        not_evaluated=tuple(missing[key] for key in sorted(missing, key=lambda k: (k[0], k[1] or ""))),
+        environment={
+            name: " | ".join(sorted({part.environment[name] for part in parts if name in part.environment}))
+            for name in names
+        },
+    )

@@ -1,0 +1,57 @@
+"""Small data sets and detectors that need no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from robust.datasets.images import file_sha256
+from robust.datasets.records import Annotations, Category, Dataset, ImageRecord
+from robust.eval.records import Detections
+
+PERSON = Category(1, "person")
+
+
+def small_dataset(folder: Path, n_images: int = 5, split: str = "test", size: tuple[int, int] = (64, 48)) -> Dataset:
+    """Grey noise with one bright rectangle an image, each annotated; every fifth image is a negative."""
+    folder.mkdir(parents=True, exist_ok=True)
+    width, height = size
+    images, annotations = [], []
+    for number in range(1, n_images + 1):
+        rng = np.random.default_rng([number, len(split)])
+        pixels = rng.integers(60, 90, (height, width, 3), dtype=np.uint8)
+        objects = Annotations.empty()
+        if number % 5:
+            x, y = int(rng.integers(2, width - 22)), int(rng.integers(2, height - 34))
+            pixels[y : y + 30, x : x + 16] = 220
+            objects = Annotations.build([[x, y, x + 16, y + 30]], [PERSON.id], [number])
+        path = folder / f"{split}{number:03d}.png"
+        cv2.imwrite(str(path), pixels)
+        images.append(ImageRecord(number, path.name, path, width, height, file_sha256(path)))
+        annotations.append(objects)
+    return Dataset("small", split, tuple(images), tuple(annotations), (PERSON,))
+
+
+class BrightDetector:
+    """Finds the bounding box of bright pixels; counts the images it was shown."""
+
+    n_parameters = 1
+
+    def __init__(self, score: float = 0.9) -> None:
+        self.score = score
+        self.n_images = 0
+
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        self.n_images += len(images)
+        return [self._one(image) for image in images]
+
+    def _one(self, image: NDArray[np.uint8]) -> Detections:
+        rows, columns = np.nonzero(image.min(axis=2) > 150)
+        if not len(rows):
+            return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, dtype=np.int64))
+        box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        return Detections(np.array([box], dtype=np.float64), np.array([self.score]), np.array([PERSON.id]))
