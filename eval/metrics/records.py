@@ -64,6 +64,14 @@ class OperatingPoint(Record):
     fppi: float | None
 
 
+class PrCurve(Record):
+    """Interpolated precision at COCO's 101 recalls, mean over the classes that have objects."""
+
+    iou_threshold: Share
+    recall: tuple[Share, ...]
+    precision: tuple[Share, ...]
+
+
 class ThresholdConstraints(Record):
     """What an operating point must satisfy on val. None: not required."""
 

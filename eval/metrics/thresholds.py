@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robust.errors import UsageError
 from robust.eval.metrics.matching import Matches, match
@@ -82,7 +83,7 @@ def operating_points(matches: Matches, thresholds: Sequence[float], iou_index: i
     """
     limits = np.asarray(thresholds, dtype=np.float64)
 
-    def reaching(hit: np.ndarray) -> list[int]:
+    def reaching(hit: NDArray[np.bool_]) -> list[int]:
         scores = np.sort(matches.score[hit[iou_index]])
         counts: list[int] = (len(scores) - np.searchsorted(scores, limits, side="left")).tolist()
         return counts

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from robust.datasets.records import Annotations
 from robust.errors import DataError
 from robust.eval.metrics.coco import coco_metrics
 from robust.eval.metrics.coco_reference import reference_metrics
@@ -157,6 +161,15 @@ class TestHandCases:
     def test_prints_nothing(self, engine: type, capfd: pytest.CaptureFixture[str]) -> None:
         engine(*_ordered("TF", 2))
         assert capfd.readouterr() == ("", "")
+
+
+def test_annotation_number_0_is_refused_and_would_not_lose_the_object() -> None:
+    """pycocotools reads a match with annotation 0 as "no match"; both engines number annotations themselves."""
+    with pytest.raises(DataError, match="below 1"):
+        Annotations.build([BOX], [1], [0])
+    truth = replace(make_ground_truth([BOX]), annotation_ids=np.array([0]))
+    for engine in (coco_metrics, reference_metrics):
+        assert engine(truth, make_predictions([BOX], [0.9])).AR1 == 1
 
 
 def test_measured_from_many_threads_at_once() -> None:
