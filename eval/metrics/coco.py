@@ -5,7 +5,8 @@ judge. The averages over those arrays are taken here in the order pycocotools ta
 too: hotcoco's own summary adds in another order.
 
 hotcoco works with a pool of threads of its own, one for each core (the environment variable RAYON_NUM_THREADS, read
-once at its first use, sets another number). Calls from several threads at once are safe.
+once at its first use, sets another number). Calls from several threads at once are safe. A process that was forked
+after the first call hangs in its own, because threads do not survive a fork: start workers with spawn.
 """
 
 from __future__ import annotations
