@@ -1,0 +1,80 @@
+"""What the writers share: names and copies of images, text files, a folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from robust.datasets.records import Dataset
+from robust.errors import DataError
+
+
+def export_names(dataset: Dataset) -> list[str]:
+    """Return a relative POSIX path for each image that stays inside the folder it is joined to.
+
+    It is the image's ``file_name`` where that is such a path, else the name of its file.
+
+    Raises:
+        DataError: Two images would have the same name.
+    """
+    names = []
+    for image in dataset.images:
+        path = PurePosixPath(image.file_name.replace("\\", "/"))
+        inside = not path.is_absolute() and ".." not in path.parts and ":" not in path.parts[0]
+        names.append(str(path) if inside else image.path.name)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"Two images would be written as {twice!r}.", fix="Give the images different names.")
+    return names
+
+
+def copy_images(dataset: Dataset, folder: Path, names: Sequence[str]) -> None:
+    """Copy the image files, bytes unchanged.
+
+    Args:
+        dataset: Whose images.
+        folder: Where to; made when it is missing.
+        names: Relative path of each image in the folder.
+    """
+    for image, name in zip(dataset.images, names, strict=True):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(image.path, target)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file with Unix line ends; folders are made, and it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes ``target`` when the block ends well, and vanishes when it does not.
+
+    Raises:
+        DataError: The target exists and is not an empty folder.
+    """
+    target = Path(target)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise DataError(f"{target}: something is there already.", fix="Name a new or an empty folder.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if target.exists():
+            target.rmdir()  # rename does not replace a folder on Windows
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
