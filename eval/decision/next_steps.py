@@ -1,0 +1,153 @@
+"""Next steps: what is missing from the evidence, and the command that supplies it."""
+
+from __future__ import annotations
+
+import shlex
+
+from robust.eval.decision.claims import SEEDS_FOR_CLAIM, plural
+from robust.eval.decision.planning import images_needed
+from robust.eval.decision.policy import Policy
+from robust.eval.decision.records import Decision, Outcome
+from robust.eval.decision.study import CLEAN, Group, Study, cell
+from robust.eval.decision.training import n_best_epoch_last
+from robust.eval.metrics.records import Record
+
+LONGER = 20
+"""Epochs for a longer training with early stopping."""
+
+
+class NextStep(Record):
+    """One thing to do.
+
+    Attributes:
+        what: The step.
+        why: What it settles.
+        command: The command that does it, if there is one.
+    """
+
+    what: str
+    why: str
+    command: str | None = None
+
+
+def next_steps(study: Study, policy: Policy, decision: Decision) -> tuple[NextStep, ...]:
+    """What to do next, the cheapest first."""
+    found = (
+        _missing_cells(study, policy),
+        _intervals(decision),
+        _more_seeds(study, decision),
+        _longer_training(study, decision),
+        _more_images(study, policy),
+        NextStep(
+            what="Measure latency and size",
+            why="not measured: latency, memory, and accuracy of the exported file",
+            command="robust bench" + _experiment(study),
+        ),
+        NextStep(
+            what="Look at what went wrong",
+            why="not assessed: which persons are missed and what the false alarms are, clean and per variant",
+        ),
+        NextStep(
+            what="Confirm on real images of the operating conditions",
+            why="the variants are simulated, and hard camera angles were not evaluated"
+            if "angle" not in study.corruptions
+            else "the variants are simulated",
+        ),
+        NextStep(
+            what="Plan the release",
+            why="a share of the traffic first, monitoring of precision, recall and latency, and a way back",
+        ),
+    )
+    return tuple(step for step in found if step is not None)
+
+
+def _experiment(study: Study) -> str:
+    return f" --experiment {shlex.quote(study.evidence.experiment)}"
+
+
+def _missing_cells(study: Study, policy: Policy) -> NextStep | None:
+    judged = [(c, policy.judged_on, v.name) for c in study.evidence.candidates for v in study.evidence.suite.variants]
+    wanted = judged + [(c, policy.selection.split, CLEAN) for c in study.candidates]
+    missing = [place for place in wanted if cell(*place) is None]
+    if not missing:
+        return None
+    splits = sorted({split for _, split, _ in missing})
+    return NextStep(
+        what="Evaluate what is missing",
+        why=f"{plural(len(missing), 'cell')} of {len(wanted)} not measured (on {', '.join(splits)})",
+        command=f"robust eval{_experiment(study)} --split {shlex.quote(splits[0])}",
+    )
+
+
+def _intervals(decision: Decision) -> NextStep | None:
+    waiting = [g for g in decision.gates if g.outcome is Outcome.NOT_ENOUGH_EVIDENCE and g.estimate.value is not None]
+    without = [g for g in waiting if not g.estimate.has_interval and g.unit != "count"]
+    if not without:
+        return None
+    return NextStep(
+        what="Compute intervals",
+        why=f"{plural(len(without), 'gate')} cannot be answered without one",
+    )
+
+
+def _proposed(study: Study, decision: Decision) -> Group | None:
+    candidate = study.candidate(decision.candidate)
+    return study.group_of(candidate) if candidate else None
+
+
+def _more_seeds(study: Study, decision: Decision) -> NextStep | None:
+    group = _proposed(study, decision)
+    if group is None or len(group.distinct_seeds) >= SEEDS_FOR_CLAIM:
+        return None
+    have = group.distinct_seeds
+    lacking = SEEDS_FOR_CLAIM - len(have)
+    unused = tuple(seed for seed in range(1, 100) if seed not in have)[:lacking]
+    return NextStep(
+        what=f"Train the proposed configuration with {plural(lacking, 'more seed')}",
+        why=f"{plural(len(have), 'distinct seed')} so far, {SEEDS_FOR_CLAIM} needed for a claim about the setting",
+        command=_train(study, group, unused),
+    )
+
+
+def _longer_training(study: Study, decision: Decision) -> NextStep | None:
+    group = _proposed(study, decision)
+    last, known = n_best_epoch_last(group.candidates if group else study.candidates)
+    if not last:
+        return None
+    return NextStep(
+        what="Train longer with early stopping",
+        why=f"the last epoch was the best one on val in {last} of {plural(known, 'run')}",
+        command=_train(study, group, group.distinct_seeds, epochs=LONGER) if group else None,
+    )
+
+
+def _train(study: Study, group: Group, seeds: tuple[int, ...], epochs: int | None = None) -> str | None:
+    """The command that trains a configuration again; None when the evidence does not say how it was trained."""
+    c = group.configuration
+    settings = {
+        "--data": c.data,
+        "--model": c.model,
+        "--imgsz": c.imgsz,
+        "--lr0": c.lr0,
+        "--epochs": epochs or c.epochs,
+        "--batch": c.batch,
+        "--optimizer": c.optimizer,
+    }
+    if any(value is None for value in settings.values()) or not seeds:
+        return None
+    words = [part for flag, value in settings.items() for part in (flag, shlex.quote(str(value)))]
+    words += [part for seed in seeds for part in ("--seed", str(seed))]
+    words += ["--patience", "5"] if epochs else []
+    return f"robust train {' '.join(words)}{_experiment(study)}"
+
+
+def _more_images(study: Study, policy: Policy) -> NextStep | None:
+    counts = study.splits.get(policy.judged_on)
+    low, high = images_needed()
+    if counts is None or counts.n_images >= high:
+        return None
+    have = plural(counts.n_images, "image")
+    return NextStep(
+        what=f"Collect more {policy.judged_on} images",
+        why=f"{have} so far; about {low:,} to {high:,} show a difference of 0.02 AP50 (planning values, power 80 %)",
+    )

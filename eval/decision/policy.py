@@ -1,0 +1,124 @@
+"""The policy: what must be true of a candidate before it goes to production, written down before anybody looks."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, model_validator
+
+from robust.eval.decision.fact_gates import ImagesGate, LeakageGate, OperatingPointGate, SeedsGate
+from robust.eval.decision.gates import Metric
+from robust.eval.decision.metric_gates import BaselineGate, MetricGate, RetainedGate, ThresholdGate
+from robust.eval.decision.records import Tier
+from robust.eval.decision.yaml_file import parse_yaml, read_yaml
+from robust.eval.metrics.records import Record
+
+AnyGate = Annotated[
+    MetricGate
+    | RetainedGate
+    | BaselineGate
+    | OperatingPointGate
+    | ThresholdGate
+    | SeedsGate
+    | LeakageGate
+    | ImagesGate,
+    Field(discriminator="kind"),
+]
+"""Every kind of gate a policy may hold."""
+
+
+class Objective(Record):
+    """What the study is for.
+
+    Attributes:
+        metric: The primary metric; tables and charts show it.
+        secondary: Metrics shown beside it.
+        statement: The objective in words, as the people who own it say it.
+    """
+
+    metric: Literal["AP", "AP50"] = "AP50"
+    secondary: tuple[Metric, ...] = ("AP",)
+    statement: str = ""
+
+
+class SelectionRule(Record):
+    """How one candidate is proposed: best configuration by its mean over seeds, then its best candidate.
+
+    Attributes:
+        split: Where candidates are compared; never the split that judges.
+        metric: What they are compared by.
+    """
+
+    split: str = "val"
+    metric: Metric = "AP50"
+
+    @property
+    def words(self) -> str:
+        """The rule as one sentence."""
+        return (
+            f"the configuration with the highest mean {self.metric} over its seeds on clean {self.split} images; "
+            f"inside it, the candidate with the highest {self.metric} on {self.split}; ties go to the smaller image "
+            "size, then to the name"
+        )
+
+
+class Policy(Record):
+    """The whole policy.
+
+    Attributes:
+        version: Of this format.
+        name: For people.
+        objective: What the study is for.
+        selection: How a candidate is proposed.
+        judged_on: The split whose numbers gates read.
+        gates: The requirements.
+    """
+
+    version: Literal[1]
+    name: str = Field(min_length=1)
+    objective: Objective = Objective()
+    selection: SelectionRule = SelectionRule()
+    judged_on: str = "test"
+    gates: tuple[AnyGate, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Policy:
+        names = [gate.name for gate in self.gates]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two gates are named {twice[0]!r}")
+        if not any(gate.tier is Tier.CRITICAL for gate in self.gates):
+            raise ValueError("no gate is critical: such a policy would promote anything")
+        if self.selection.split == self.judged_on:
+            raise ValueError(f"candidates are selected and judged on the same split {self.judged_on!r}")
+        return self
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the policy's content; comments and layout of the file do not count."""
+        return hashlib.sha256(self.model_dump_json().encode("utf-8")).hexdigest()
+
+    def to_yaml(self) -> str:
+        """Canonical YAML text that reads back as the same policy."""
+        return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100))
+
+
+def read_policy(path: Path | None = None) -> Policy:
+    """Read a policy file; the default policy when no path is given.
+
+    Raises:
+        UnknownName: a key or a kind of gate is not known.
+        UsageError: the file cannot be read or a value is wrong.
+    """
+    if path is not None:
+        return read_yaml(path, Policy, "policy")
+    return parse_yaml(default_policy_text(), Policy, "policy", "policy.yaml of robust")
+
+
+def default_policy_text() -> str:
+    """The default policy with its comments, to be copied and edited."""
+    return (files("robust.eval.decision") / "policy.yaml").read_text(encoding="utf-8")

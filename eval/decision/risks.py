@@ -1,0 +1,237 @@
+"""Risks, each tied to a measured fact: what it would do, what was measured, what to do about it."""
+
+from __future__ import annotations
+
+from robust.eval.decision.claims import SEEDS_FOR_CLAIM, Claim, fact, plural, score
+from robust.eval.decision.comparison import scope
+from robust.eval.decision.planning import half_width, images_needed, smallest_difference
+from robust.eval.decision.policy import Policy
+from robust.eval.decision.records import Decision
+from robust.eval.decision.study import CLEAN, Study, robustness_of
+from robust.eval.decision.training import n_best_epoch_last
+from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.metrics.records import Record
+
+WORTH_A_RISK = 0.9
+"""A rate below this is listed as a risk: more than one in ten goes wrong."""
+
+
+class Risk(Record):
+    """One risk.
+
+    Attributes:
+        title: Its name.
+        impact: What it would do in production.
+        cause: The measured fact behind it.
+        mitigation: What to do about it.
+    """
+
+    title: str
+    impact: str
+    cause: Claim
+    mitigation: str
+
+
+def risks(study: Study, policy: Policy, decision: Decision) -> tuple[Risk, ...]:
+    """All risks that a measured fact supports, about the data first."""
+    candidate = study.candidate(decision.candidate)
+    found = [_leakage(study), _few_images(study, policy)]
+    if candidate is not None:
+        found += [
+            _below_baseline(study, policy, candidate),
+            _missed(study, policy, candidate),
+            _false_alarms(study, policy, candidate),
+            _worst_variant(study, policy, candidate),
+            _few_seeds(study, candidate),
+            _under_trained(study, candidate),
+        ]
+    found.append(_synthetic(study))
+    return tuple(risk for risk in found if risk is not None)
+
+
+def _leakage(study: Study) -> Risk | None:
+    pairs = [pair for pair in study.evidence.data.leakage if pair.n_identical or pair.n_near_duplicates]
+    if not pairs:
+        return None
+    words = "; ".join(
+        f"{' and '.join(pair.splits)}: {pair.n_identical} identical, {pair.n_near_duplicates} near-duplicate"
+        for pair in pairs
+    )
+    return Risk(
+        title="Images shared between splits",
+        impact="Every number on the shared images flatters the candidate: it may have seen them in training.",
+        cause=fact("Shared images: {words}.", words=words),
+        mitigation="Remove the shared images from one split (robust data check lists them), train and evaluate again.",
+    )
+
+
+def _few_images(study: Study, policy: Policy) -> Risk | None:
+    counts = study.splits.get(policy.judged_on)
+    low, high = images_needed()
+    if counts is None or counts.n_images < 1 or counts.n_images >= high:
+        return None
+    seen = smallest_difference(counts.n_images)
+    message = (
+        "{split} has {images} and {objects}. By planning values (not measured on these data) that gives an AP50 "
+        "interval of about +/-{width}, and shows differences above about {seen_low} to {seen_high} only."
+    )
+    cause = fact(
+        message,
+        split=policy.judged_on,
+        images=plural(counts.n_images, "image"),
+        objects=plural(counts.n_objects, "object"),
+        width=f"{half_width(counts.n_images):.2f}",
+        seen_low=f"{seen[0]:.2f}",
+        seen_high=f"{seen[1]:.2f}",
+    )
+    return Risk(
+        title="Few test images",
+        impact="The order of the candidates, and the level promised to users, may be chance.",
+        cause=cause,
+        mitigation=f"Collect more images: about {low:,} to {high:,} show a difference of 0.02 AP50 with power 80 %.",
+    )
+
+
+def _below_baseline(study: Study, policy: Policy, candidate: CandidateEvidence) -> Risk | None:
+    baseline = study.baseline_of(candidate)
+    metric, split = policy.objective.metric, policy.judged_on
+    if baseline is None:
+        return Risk(
+            title="Starting weights not evaluated",
+            impact="Training may have made the model worse without anybody noticing.",
+            cause=fact("No baseline of {name} is in the evidence.", name=candidate.name),
+            mitigation="Evaluate the starting weights on the same images (robust eval --baseline FILE).",
+        )
+    mine, other = (study.metric(c, split, CLEAN, metric) for c in (candidate, baseline))
+    if mine.value is None or other.value is None or mine.value > other.value:
+        return None
+    message = (
+        "{metric} {mine} for {name}, {other} for {baseline} ({scope}; no interval yet: cannot be told from noise)."
+    )
+    return Risk(
+        title="Fine-tuning may have cost accuracy",
+        impact="The untouched starting weights may serve users at least as well.",
+        cause=fact(
+            message,
+            scope(study, split),
+            metric=metric,
+            mine=score(mine),
+            name=candidate.name,
+            other=score(other),
+            baseline=baseline.name,
+        ),
+        mitigation="Train longer or on more data, and keep the starting weights as the release to fall back to.",
+    )
+
+
+def _missed(study: Study, policy: Policy, candidate: CandidateEvidence) -> Risk | None:
+    point = study.point(candidate, policy.judged_on, CLEAN)
+    if point is None or point.recall is None or point.recall >= WORTH_A_RISK:
+        return None
+    message = "Recall {recall} at threshold {threshold}: {fn} of {n} missed ({scope}; no interval yet)."
+    return Risk(
+        title="Missed objects at the operating point",
+        impact="Objects go unnoticed in production, also in good conditions.",
+        cause=fact(
+            message,
+            scope(study, policy.judged_on),
+            recall=score(point.recall),
+            threshold=f"{point.threshold:.2f}",
+            fn=point.fn,
+            n=plural(point.tp + point.fn, "object"),
+        ),
+        mitigation="Lower the threshold if more false alarms are bearable (see the curves), or add training data.",
+    )
+
+
+def _false_alarms(study: Study, policy: Policy, candidate: CandidateEvidence) -> Risk | None:
+    point = study.point(candidate, policy.judged_on, CLEAN)
+    if point is None or point.precision is None or point.precision >= WORTH_A_RISK:
+        return None
+    message = (
+        "Precision {precision} at threshold {threshold}: {fp} of {n} are false, {fppi} per image "
+        "({scope}; no interval yet)."
+    )
+    return Risk(
+        title="False alarms at the operating point",
+        impact="Users act on detections that are not there, and stop trusting the rest.",
+        cause=fact(
+            message,
+            scope(study, policy.judged_on),
+            precision=score(point.precision),
+            threshold=f"{point.threshold:.2f}",
+            fp=point.fp,
+            n=plural(point.tp + point.fp, "detection"),
+            fppi=score(point.fppi),
+        ),
+        mitigation="Raise the threshold if more misses are bearable (see the curves), or add negative images.",
+    )
+
+
+def _worst_variant(study: Study, policy: Policy, candidate: CandidateEvidence) -> Risk | None:
+    metric = policy.objective.metric
+    found = robustness_of(candidate, metric)
+    if found is None or found.worst_variant is None or found.worst is None or not found.clean:
+        return None
+    if found.worst >= WORTH_A_RISK * found.clean:
+        return None
+    message = (
+        "{metric} falls from {clean} to {worst} on {variant}, {share} of the clean value ({scope}; no interval yet)."
+    )
+    return Risk(
+        title=f"Largest drop under {found.worst_variant.split('/')[0]}",
+        impact="Detection drops most in these conditions; users meet them without warning.",
+        cause=fact(
+            message,
+            scope(study, policy.judged_on, found.worst_variant),
+            metric=metric,
+            clean=score(found.clean),
+            worst=score(found.worst),
+            variant=found.worst_variant,
+            share=score(found.worst / found.clean),
+        ),
+        mitigation="Keep such conditions out of the intended use, or train on them; confirm on real images.",
+    )
+
+
+def _few_seeds(study: Study, candidate: CandidateEvidence) -> Risk | None:
+    group = study.group_of(candidate)
+    n = len(group.distinct_seeds) if group else 0
+    if n >= SEEDS_FOR_CLAIM:
+        return None
+    return Risk(
+        title="Few seeds",
+        impact="Training again may give a clearly different model; what worked may have been luck.",
+        cause=fact("The proposed configuration was trained with {seeds}.", seeds=plural(n, "distinct seed")),
+        mitigation=f"Train it with at least {SEEDS_FOR_CLAIM} seeds in all.",
+    )
+
+
+def _under_trained(study: Study, candidate: CandidateEvidence) -> Risk | None:
+    group = study.group_of(candidate)
+    last, known = n_best_epoch_last(group.candidates if group else (candidate,))
+    if not last:
+        return None
+    message = "In {last} of {runs} of the proposed configuration the last epoch is the best one on val."
+    return Risk(
+        title="Training may have stopped early",
+        impact="The model may not have reached what this configuration can do.",
+        cause=fact(message, last=last, runs=plural(known, "run")),
+        mitigation="Train longer with early stopping (robust train --epochs 20 --patience 5).",
+    )
+
+
+def _synthetic(study: Study) -> Risk | None:
+    if not study.corruptions:
+        return None
+    n = len([v for v in study.evidence.suite.variants if v.corruption != CLEAN])
+    return Risk(
+        title="Conditions are simulated",
+        impact="Real night, occlusion or crowds can hurt more, or otherwise, than the simulation.",
+        cause=fact(
+            "All {n} of the suite {suite} are computed from the clean images.",
+            n=plural(n, "variant"),
+            suite=study.evidence.suite.name,
+        ),
+        mitigation="Confirm on real images of each condition before release, and release in steps with monitoring.",
+    )

@@ -1,0 +1,177 @@
+"""Questions that gates and claims put to the evidence. Every answer says when it is missing, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+
+from robust.eval.decision.records import Estimate
+from robust.eval.evidence.records import (
+    CandidateEvidence,
+    CellEvidence,
+    ConfigurationEvidence,
+    Curve,
+    Evidence,
+    SplitEvidence,
+)
+from robust.eval.metrics.records import OperatingPoint, RobustnessEvidence
+
+CLEAN = "clean"
+THRESHOLD_TOLERANCE = 1e-9  # thresholds are decimal steps; binary floats miss them by less than this
+
+
+@dataclass(frozen=True)
+class Group:
+    """The candidates of one configuration.
+
+    Attributes:
+        configuration: What they share.
+        candidates: Sorted by seed, then name.
+    """
+
+    configuration: ConfigurationEvidence
+    candidates: tuple[CandidateEvidence, ...]
+
+    @property
+    def label(self) -> str:
+        """Short name of the configuration."""
+        return self.configuration.label
+
+    @property
+    def distinct_seeds(self) -> tuple[int, ...]:
+        """Seeds that count: known, different, and with different weights.
+
+        The same seed trained twice counts once, and so do two seeds whose weight files are the same bytes.
+        """
+        by_weights = {c.weights_sha256: c.seed for c in self.candidates if c.seed is not None}
+        return tuple(sorted(set(by_weights.values())))
+
+
+@dataclass(frozen=True)
+class Study:
+    """The evidence, with the look-ups that decisions need."""
+
+    evidence: Evidence
+
+    @cached_property
+    def candidates(self) -> tuple[CandidateEvidence, ...]:
+        """All candidates, baselines left out."""
+        return tuple(c for c in self.evidence.candidates if c.role == "candidate")
+
+    @cached_property
+    def baselines(self) -> tuple[CandidateEvidence, ...]:
+        """All baselines."""
+        return tuple(c for c in self.evidence.candidates if c.role == "baseline")
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Configurations in order of image size, learning rate and label."""
+        by_configuration: dict[ConfigurationEvidence, list[CandidateEvidence]] = {}
+        for candidate in self.candidates:
+            by_configuration.setdefault(candidate.configuration, []).append(candidate)
+        groups = [
+            Group(configuration, tuple(sorted(members, key=lambda c: (c.seed is None, c.seed or 0, c.name))))
+            for configuration, members in by_configuration.items()
+        ]
+        return tuple(sorted(groups, key=lambda g: (g.configuration.imgsz or 0, g.configuration.lr0 or 0.0, g.label)))
+
+    @cached_property
+    def splits(self) -> dict[str, SplitEvidence]:
+        """Counts by split name."""
+        return {split.split: split for split in self.evidence.data.splits}
+
+    @cached_property
+    def corruptions(self) -> tuple[str, ...]:
+        """Corruptions of the suite in their order, clean left out."""
+        return tuple(dict.fromkeys(v.corruption for v in self.evidence.suite.variants if v.corruption != CLEAN))
+
+    def severities(self, corruption: str) -> tuple[int, ...]:
+        """Severities of a corruption that the suite holds, rising."""
+        return tuple(sorted({v.severity for v in self.evidence.suite.variants if v.corruption == corruption}))
+
+    def candidate(self, name: str | None) -> CandidateEvidence | None:
+        """The candidate or baseline of that name."""
+        return next((c for c in self.evidence.candidates if c.name == name), None)
+
+    def baseline_of(self, candidate: CandidateEvidence) -> CandidateEvidence | None:
+        """The baseline that a candidate must beat, if it was evaluated."""
+        return next((c for c in self.baselines if c.name == candidate.baseline), None)
+
+    def group_of(self, candidate: CandidateEvidence) -> Group | None:
+        """The configuration of a candidate."""
+        return next((g for g in self.groups if candidate in g.candidates), None)
+
+    def metric(self, candidate: CandidateEvidence, split: str, variant: str, metric: str) -> Estimate:
+        """One of the 12 COCO numbers of a cell. Intervals join here once the evidence holds them."""
+        found = cell(candidate, split, variant)
+        if found is None:
+            return Estimate.of(None, "not measured")
+        return Estimate.of(getattr(found.coco, metric))
+
+    def mean_metric(self, members: Sequence[CandidateEvidence], split: str, variant: str, metric: str) -> Estimate:
+        """Mean over candidates; missing as soon as one of them is missing."""
+        values = [self.metric(c, split, variant, metric) for c in members]
+        absent = next((v for v in values if v.value is None), None)
+        if absent is not None or not values:
+            return Estimate.of(None, absent.missing if absent and absent.missing else "not measured")
+        return Estimate.of(fmean(v.value for v in values if v.value is not None))
+
+    def difference(
+        self, candidate: CandidateEvidence, other: CandidateEvidence, split: str, variant: str, metric: str
+    ) -> Estimate:
+        """Candidate minus other on the same cell."""
+        return subtract(self.metric(candidate, split, variant, metric), self.metric(other, split, variant, metric))
+
+    def retained(self, candidate: CandidateEvidence, split: str, corruption: str | None, metric: str) -> Estimate:
+        """Share of the clean value that is kept: mean over severities / clean; over the whole suite when None.
+
+        Source: rPC of Michaelis et al. 2019 (arXiv 1907.07484). The suite's own mPC is used as measured.
+        """
+        robustness = robustness_of(candidate, metric)
+        clean = self.metric(candidate, split, CLEAN, metric)
+        if robustness is None or clean.missing == "not measured":
+            return Estimate.of(None, "not measured")
+        if robustness.clean != clean.value:  # the aggregates belong to another split
+            return Estimate.of(None, "not measured")
+        if corruption is None:
+            return Estimate.of(robustness.rPC)
+        if corruption not in robustness.corruption_means:
+            return Estimate.of(None, "not measured")
+        return ratio(robustness.corruption_means[corruption], robustness.clean)
+
+    def point(self, candidate: CandidateEvidence, split: str, variant: str) -> OperatingPoint | None:
+        """The operating point of a cell at the candidate's chosen threshold."""
+        threshold = candidate.sweep.choice.threshold
+        found = curve(candidate, split, variant)
+        if threshold is None or found is None:
+            return None
+        return next((p for p in found.points if abs(p.threshold - threshold) < THRESHOLD_TOLERANCE), None)
+
+
+def cell(candidate: CandidateEvidence, split: str, variant: str) -> CellEvidence | None:
+    """One candidate on one variant of one split."""
+    return next((c for c in candidate.cells if c.split == split and c.variant == variant), None)
+
+
+def curve(candidate: CandidateEvidence, split: str, variant: str) -> Curve | None:
+    """The sweep of one cell."""
+    return next((c for c in candidate.sweep.curves if c.split == split and c.variant == variant), None)
+
+
+def robustness_of(candidate: CandidateEvidence, metric: str) -> RobustnessEvidence | None:
+    """The suite's aggregates for one base metric."""
+    return next((r for r in candidate.robustness if r.metric == metric), None)
+
+
+def subtract(a: Estimate, b: Estimate) -> Estimate:
+    """A - b, missing when either is; the interval of a difference is not the difference of intervals."""
+    if a.value is None or b.value is None:
+        return Estimate.of(None, a.missing or b.missing or "not defined")
+    return Estimate.of(a.value - b.value)
+
+
+def ratio(part: float | None, whole: float | None) -> Estimate:
+    """Part / whole; not defined when either is missing or the whole is 0."""
+    return Estimate.of(part / whole if part is not None and whole else None)
