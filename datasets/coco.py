@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from robust.datasets.coco_objects import AnnotationReader
 from robust.datasets.export import copy_images, export_names, write_text
-from robust.datasets.images import probe_images
+from robust.datasets.images import probe_images, probe_problems
 from robust.datasets.problems import Problem, Scan, error, from_data_error
 from robust.datasets.records import Annotations, Category, Dataset, ImageRecord
 from robust.errors import DataError
@@ -124,6 +124,7 @@ def _images(
         if isinstance(probe, DataError):
             problems.append(from_data_error("image-unreadable", probe))
             continue
+        problems.extend(probe_problems(path, probe))
         size = (probe.width, probe.height)
         stated = (item.get("width", probe.width), item.get("height", probe.height))
         if stated != size:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -105,3 +106,53 @@ def nearest(
         index[start:stop] = bits.argmin(axis=1)
         distance[start:stop] = bits.min(axis=1)
     return index, distance
+
+
+@dataclass(frozen=True)
+class Copy:
+    """An image that shows what another one shows.
+
+    Attributes:
+        index: Position of the image.
+        of: Position of the other one.
+        distance: Bits in which their hashes differ; None when the files are identical.
+    """
+
+    index: int
+    of: int
+    distance: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class HashedImages:
+    """Images with their perceptual hashes, uint64 (n,)."""
+
+    images: Sequence[ImageRecord]
+    hashes: NDArray[np.uint64]
+
+
+def find_copies(of: HashedImages, among: HashedImages | None = None) -> list[Copy]:
+    """Find the images that also occur in another set, or earlier in their own.
+
+    Args:
+        of: The images that are looked at; ``Copy.index`` counts in them.
+        among: Where to look; ``Copy.of`` counts in it. None: in ``of``, before each image.
+
+    Returns:
+        At most one copy for each image: with the first identical file, else with the nearest image within
+        `NEAR_DISTANCE`.
+    """
+    base = of if among is None else among
+    index, distance = nearest(of.hashes, base.hashes, earlier_only=among is None)
+    first: dict[str, int] = {}
+    if among is not None:
+        for j, image in enumerate(among.images):
+            first.setdefault(image.sha256, j)
+    copies = []
+    for i, image in enumerate(of.images):
+        identical = first.get(image.sha256) if among is not None else first.setdefault(image.sha256, i)
+        if identical is not None and (among is not None or identical < i):
+            copies.append(Copy(i, identical, None))
+        elif distance[i] <= NEAR_DISTANCE:
+            copies.append(Copy(i, int(index[i]), int(distance[i])))
+    return copies

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from robust.datasets.problems import Problem, warning
 from robust.errors import DataError
 
 RGBImage = NDArray[np.uint8]
@@ -29,6 +30,7 @@ IMAGE_SUFFIXES = frozenset(
 """What Ultralytics takes for an image, in lower case: a file that only it would count must not go unnoticed."""
 
 JPEG_QUALITY = 95
+MIN_SIDE_PX = 10
 EXIF_ORIENTATION = 274
 _TRANSPOSED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 _HEADER_TELLS_SIZE = frozenset({"JPEG", "MPO", "PNG"})  # OpenCV applies EXIF to these; to others it depends on version
@@ -169,6 +171,21 @@ def probe_image(path: Path) -> ImageFile:
     width, height = _size(data, path)
     is_jpeg = data[:2] == b"\xff\xd8"
     return ImageFile(width, height, hashlib.sha256(data).hexdigest(), not is_jpeg or data.endswith(b"\xff\xd9"))
+
+
+def probe_problems(path: Path, file: ImageFile) -> list[Problem]:
+    """Tell what Ultralytics will do to a file when it trains on it (``check_image`` in its ``data/utils.py``)."""
+    problems = []
+    if not file.complete:
+        message = (
+            "the JPEG does not end as it should, so it may be cut off; Ultralytics overwrites such files in training."
+        )
+        problems.append(warning("image-truncated", message, path, fix="Save it again."))
+    if min(file.width, file.height) < MIN_SIDE_PX:
+        size = f"{file.width} x {file.height} pixels"
+        message = f"{size}; Ultralytics leaves out images under {MIN_SIDE_PX} pixels in training."
+        problems.append(warning("image-tiny", message, path))
+    return problems
 
 
 def probe_images(paths: list[Path]) -> list[ImageFile | DataError]:

@@ -10,7 +10,7 @@ import yaml
 
 from robust.datasets.data_yaml import SPLIT_KEYS, DataYaml, read_data_yaml
 from robust.datasets.export import copy_images, export_names, write_text
-from robust.datasets.images import IMAGE_SUFFIXES, ImageFile, probe_images
+from robust.datasets.images import IMAGE_SUFFIXES, ImageFile, probe_images, probe_problems
 from robust.datasets.problems import Problem, Scan, error, from_data_error, warning
 from robust.datasets.records import Annotations, Category, Dataset, ImageRecord
 from robust.datasets.yolo_labels import LabelFormat, LabelRows, parse_labels
@@ -64,6 +64,7 @@ def scan_yolo(spec: DataYaml, split: str) -> Scan:
         if isinstance(probe, DataError):
             problems.append(from_data_error("image-unreadable", probe))
             continue
+        problems.extend(probe_problems(path, probe))
         rows = _read_labels(path, probe, spec)
         problems.extend(rows.problems)
         images.append(ImageRecord(len(images) + 1, name, path, probe.width, probe.height, probe.sha256))
