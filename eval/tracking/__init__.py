@@ -1,1 +1,1 @@
-"""The only place that touches MLflow."""
+"""Runs in an MLflow store; the only place for mlflow."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from robust.errors import DataError, IntegrityError, UsageError
 from robust.eval.detectors.checkpoint import check_weights, loading
 from robust.eval.detectors.environment import load_ultralytics
