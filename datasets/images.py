@@ -33,7 +33,8 @@ JPEG_QUALITY = 95
 MIN_SIDE_PX = 10
 EXIF_ORIENTATION = 274
 _TRANSPOSED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
-_HEADER_TELLS_SIZE = frozenset({"JPEG", "MPO", "PNG"})  # OpenCV applies EXIF to these; to others it depends on version
+_HEADER_TELLS_SIZE = frozenset({"JPEG", "MPO"})  # OpenCV applies EXIF to these; with others it depends
+_PNG_EXIF_MARKS = (b"eXIf", b"Raw profile type exif")
 WORKERS = min(8, os.cpu_count() or 1)  # hashing and decoding leave the interpreter lock
 
 
@@ -143,7 +144,9 @@ def _size(data: bytes, path: Path) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
-            transposed = image.getexif().get(EXIF_ORIENTATION) in _TRANSPOSED
+            # Looking for EXIF in a PNG that has none, Pillow would decode all of it.
+            may_turn = image.format != "PNG" or any(mark in data for mark in _PNG_EXIF_MARKS)
+            transposed = may_turn and image.getexif().get(EXIF_ORIENTATION) in _TRANSPOSED
             if transposed and image.format not in _HEADER_TELLS_SIZE:
                 height, width = _decode(data, path).shape[:2]
                 return width, height

@@ -177,9 +177,11 @@ def _label_file_problems(images: Sequence[Path]) -> list[Problem]:
         )
     for labels, folder in sorted({(file.parent, image.parent) for file, image in by_label.items()}):
         stems = {file.stem for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES}
-        left = sorted(f.name for f in labels.glob("*.txt") if f.stem not in stems) if labels != folder else []
+        if labels == folder:
+            continue  # other text files may lie there
+        left = sorted(f.name for f in labels.glob("*.txt") if f.stem not in stems and f.name != "classes.txt")
         if left:
-            message = f"{len(left)} label files have no image, such as {left[0]}."
+            message = f"label files without an image: {len(left)}, such as {left[0]}."
             problems.append(warning("label-without-image", message, labels))
     return problems
 
