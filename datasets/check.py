@@ -25,7 +25,7 @@ class SplitReport:
 
     Attributes:
         split: Its name.
-        fingerprint: Of its content; None when it has errors.
+        fingerprint: Of its content; None when its labels or files have errors.
         counts: Of what is sound in it.
         n_identical: Images whose file is identical to an earlier one of the split.
         n_near_duplicates: Images that look like an earlier one of the split.
@@ -40,7 +40,7 @@ class SplitReport:
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two splits share: images of ``splits[1]`` that are also, or nearly, in ``splits[0]``."""
+    """What two splits share, as `leakage` counts it."""
 
     splits: tuple[str, str]
     n_identical: int
@@ -75,7 +75,7 @@ class DataReport:
         categories: Class names.
         splits: The splits that can be read.
         overlaps: One for each two splits.
-        duplicates: Every pair behind the numbers of duplicates.
+        duplicates: For every image that repeats one of its split or of an earlier split, the one it repeats.
         findings: Errors first, then warnings, then notes.
     """
 
@@ -102,7 +102,9 @@ def leakage(a: Dataset, b: Dataset) -> tuple[int, int]:
     Reads every image once in the life of the process; see `robust.datasets.duplicates` for what counts as near.
 
     Returns:
-        Images of ``b`` whose file is identical to one of ``a``, and other images of ``b`` that look like one of ``a``.
+        Images of one whose file is identical to one of the other, and further images of one that look like one of the
+        other. Where the two sides differ (two images of one like a single one of the other) the larger number counts, so
+        the order of the splits does not matter.
 
     Raises:
         DataError: An image cannot be decoded.
@@ -113,7 +115,12 @@ def leakage(a: Dataset, b: Dataset) -> tuple[int, int]:
         if errors:
             raise errors[0]
         hashed.append(HashedImages(dataset.images, hashes))
-    return _tally(find_copies(hashed[1], hashed[0]))
+    return _shared(hashed[0], hashed[1])
+
+
+def _shared(a: HashedImages, b: HashedImages) -> tuple[int, int]:
+    (identical, near), (other_identical, other_near) = _tally(find_copies(a, b)), _tally(find_copies(b, a))
+    return max(identical, other_identical), max(near, other_near)
 
 
 def check(
@@ -131,15 +138,7 @@ def check(
         UnknownName: A key of the YAML is unknown.
     """
     source = find_source(source)
-    findings: list[Problem] = []
-    scans: dict[str, Scan] = {}
-    for split in available_splits(source):
-        try:
-            scans[split] = scan_split(source, split, images)
-        except DataError as failure:
-            findings.append(from_data_error("split-unreadable", failure))
-            continue
-        findings.extend(scans[split].problems)
+    scans, findings = _scan_splits(source, images)
     hashed, undecodable = _hash_splits(scans, on_progress)
     findings.extend(undecodable)
     duplicates: list[DuplicatePair] = []
@@ -147,21 +146,41 @@ def check(
     for split, scan in scans.items():
         copies = find_copies(hashed[split])
         duplicates.extend(_pairs(split, hashed[split], split, hashed[split], copies))
+        splits.append(_report_split(scan, _tally(copies)))
         findings.extend(_within(split, _tally(copies)))
-        sound = not any(problem.severity == "error" for problem in scan.problems)
-        fingerprint = scan.dataset.fingerprint if sound else None
-        splits.append(SplitReport(split, fingerprint, count_split(scan.dataset), *_tally(copies)))
-        findings.extend(_content_notes(scan.dataset))
     overlaps = []
     for a, b in combinations(scans, 2):
-        copies = find_copies(hashed[b], hashed[a])
-        pairs = _pairs(b, hashed[b], a, hashed[a], copies)
+        pairs = _pairs(b, hashed[b], a, hashed[a], find_copies(hashed[b], hashed[a]))
         duplicates.extend(pairs)
-        overlaps.append(Overlap((a, b), *_tally(copies)))
+        overlaps.append(Overlap((a, b), *_shared(hashed[a], hashed[b])))
         findings.extend(_between(a, b, pairs))
+    findings.extend(_content_findings([scan.dataset for scan in scans.values()]))
     findings.sort(key=lambda finding: _ORDER[finding.severity])
-    names = next((tuple(c.name for c in scan.dataset.categories) for scan in scans.values()), ())
+    names = next((_names(scan.dataset) for scan in scans.values()), ())
     return DataReport(str(source), names, tuple(splits), tuple(overlaps), tuple(duplicates), tuple(findings))
+
+
+def _scan_splits(source: Path, images: Path | None) -> tuple[dict[str, Scan], list[Problem]]:
+    scans: dict[str, Scan] = {}
+    findings: list[Problem] = []
+    for split in available_splits(source):
+        try:
+            scans[split] = scan_split(source, split, images)
+        except DataError as failure:
+            findings.append(from_data_error("split-unreadable", failure))
+            continue
+        findings.extend(scans[split].problems)
+    return scans, findings
+
+
+def _report_split(scan: Scan, tally: tuple[int, int]) -> SplitReport:
+    sound = not any(problem.severity == "error" for problem in scan.problems)
+    fingerprint = scan.dataset.fingerprint if sound else None
+    return SplitReport(scan.dataset.split, fingerprint, count_split(scan.dataset), *tally)
+
+
+def _names(dataset: Dataset) -> tuple[str, ...]:
+    return tuple(category.name for category in dataset.categories)
 
 
 def _hash_splits(
@@ -220,9 +239,17 @@ def _examples(pairs: Sequence[DuplicatePair]) -> str:
     return f"{shown}..." if len(pairs) > _EXAMPLES else shown
 
 
-def _content_notes(dataset: Dataset) -> list[Problem]:
-    counts = count_split(dataset)
-    if counts.n_objects == 0:
-        return [warning("no-objects", f"{dataset.split}: no object in any image; recall cannot be measured.")]
-    absent = [c.name for c in counts.classes if c.n_objects == 0]
-    return [note("class-absent", f"{dataset.split}: no object of {', '.join(absent)}.")] if absent else []
+def _content_findings(datasets: Sequence[Dataset]) -> list[Problem]:
+    findings = []
+    for dataset in datasets:
+        if _names(dataset) != _names(datasets[0]):
+            message = f"{dataset.split} has other classes than {datasets[0].split}: {', '.join(_names(dataset))}."
+            findings.append(error("classes-differ", message, fix="Give all splits the same classes in the same order."))
+        counts = count_split(dataset)
+        absent = [c.name for c in counts.classes if c.n_objects == 0]
+        if counts.n_objects == 0:
+            message = f"{dataset.split}: no object in any image; recall cannot be measured."
+            findings.append(warning("no-objects", message))
+        elif absent:
+            findings.append(note("class-absent", f"{dataset.split}: no object of {', '.join(absent)}."))
+    return findings

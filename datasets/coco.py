@@ -126,7 +126,7 @@ def _images(
             continue
         problems.extend(probe_problems(path, probe))
         size = (probe.width, probe.height)
-        stated = (item.get("width", probe.width), item.get("height", probe.height))
+        stated = (item.get("width") or probe.width, item.get("height") or probe.height)
         if stated != size:
             turned = " (after EXIF orientation)" if stated == size[::-1] else ""
             message = f"image id {key} is {stated[0]} x {stated[1]} here, but {size[0]} x {size[1]} on disk{turned}."

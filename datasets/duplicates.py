@@ -5,8 +5,8 @@ transform, and each of the 8 x 8 lowest frequencies but the mean gives the bit "
 "Implementation and benchmarking of perceptual image hash functions", pHash). Two images are near-duplicates when their
 hashes differ in at most `NEAR_DISTANCE` bits. Measured on 188 photographs (128 and 60, every pair within each):
 unrelated ones differ in at least 16 bits; the same one as JPEG of quality 40, at half size, or with noise of 10 grey
-levels in at most 2, brightened by a fifth in at most 6, cropped by 2 % in 4 to 10. So cropped copies and the next frame
-of a video are found in part only.
+levels in at most 4, brightened by a fifth in at most 6, cropped by 2 % in at most 10 (nine of ten within 6). So cropped
+copies and the next frame of a video are found in part only.
 """
 
 from __future__ import annotations

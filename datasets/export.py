@@ -32,7 +32,7 @@ def export_names(dataset: Dataset) -> list[str]:
 
 
 def copy_images(dataset: Dataset, folder: Path, names: Sequence[str]) -> None:
-    """Copy the image files, bytes unchanged.
+    """Copy the image files, bytes unchanged; those that lie there already stay.
 
     Args:
         dataset: Whose images.
@@ -42,7 +42,8 @@ def copy_images(dataset: Dataset, folder: Path, names: Sequence[str]) -> None:
     for image, name in zip(dataset.images, names, strict=True):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(image.path, target)
+        if not (target.exists() and target.samefile(image.path)):
+            shutil.copyfile(image.path, target)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -64,7 +64,7 @@ def test_copies_are_found_within_and_across_splits(tmp_path: Path) -> None:
     write_image(test / "e.png", half)
     report = check(source)
     assert [(s.n_identical, s.n_near_duplicates) for s in report.splits] == [(1, 0), (0, 0)]
-    assert [(o.n_identical, o.n_near_duplicates) for o in report.overlaps] == [(1, 1)]
+    assert [(o.n_identical, o.n_near_duplicates) for o in report.overlaps] == [(1, 2)]
     assert [(d.split, d.image, d.of_split, d.of_image, d.distance is None) for d in report.duplicates] == [
         ("train", "c.png", "train", "a.png", True),
         ("test", "d.png", "train", "b.png", True),
@@ -75,7 +75,7 @@ def test_copies_are_found_within_and_across_splits(tmp_path: Path) -> None:
         ("warning", "duplicate"),
         ("warning", "split-near-overlap"),
     ]
-    assert leakage(load_dataset(source, "train"), load_dataset(source, "test")) == (1, 1)
+    assert leakage(load_dataset(source, "train"), load_dataset(source, "test")) == (1, 2)
     assert leakage(load_dataset(source, "test"), load_dataset(source, "train")) == (1, 2)
 
 
@@ -126,3 +126,12 @@ def test_many_images_are_compared_in_seconds(tmp_path: Path) -> None:
     source = make_yolo(tmp_path, {"train": {f"{i:03}.png": BOX for i in range(60)}})
     write_image(tmp_path / "images" / "train" / "059.png", picture(1))
     assert check(source).splits[0].n_identical == 1
+
+
+def test_splits_with_other_classes_are_an_error(tmp_path: Path) -> None:
+    for split, name in (("train", "person"), ("test", "dog")):
+        values = {**coco_values(1), "categories": [{"id": 1, "name": name}]}
+        make_coco(tmp_path / "annotations" / f"{split}.json", values, tmp_path / "images" / split)
+    source = tmp_path / "data.yaml"
+    source.write_text("train: annotations/train.json\ntest: annotations/test.json\n", encoding="utf-8")
+    assert "classes-differ" in [p.code for p in check(source).errors]
