@@ -102,8 +102,8 @@ def leakage(a: Dataset, b: Dataset) -> tuple[int, int]:
     Reads every image once in the life of the process; see `robust.datasets.duplicates` for what counts as near.
 
     Returns:
-        Images of one whose file is identical to one of the other, and further images of one that look like one of the
-        other. Where the two sides differ (two images of one like a single one of the other) the larger number counts, so
+        Images of one whose file is identical to one of the other, and further images of one that look like one of
+        the other. Where the two sides differ (two images of one like a single one of the other) the larger counts:
         the order of the splits does not matter.
 
     Raises:
