@@ -57,13 +57,13 @@ def judge(estimate: Estimate, bound: float, *, at_least: bool = True) -> Finding
     if estimate.value is None:
         return Finding(estimate, Outcome.NOT_ENOUGH_EVIDENCE, f"{estimate.missing}: a missing value is never a pass")
     if estimate.low is None or estimate.high is None:
-        return Finding(estimate, Outcome.NOT_ENOUGH_EVIDENCE, "no interval: the observed value alone decides nothing")
+        return Finding(estimate, Outcome.NOT_ENOUGH_EVIDENCE, "no interval yet")
     clears = estimate.low >= bound if at_least else estimate.high <= bound
     misses = estimate.high < bound if at_least else estimate.low > bound
     if clears:
-        return Finding(estimate, Outcome.PASS, "the whole interval meets the requirement")
+        return Finding(estimate, Outcome.PASS, "the whole interval meets it")
     if misses:
-        return Finding(estimate, Outcome.FAIL, "the whole interval misses the requirement")
+        return Finding(estimate, Outcome.FAIL, "the whole interval misses it")
     return Finding(estimate, Outcome.NOT_ENOUGH_EVIDENCE, "the interval lies on both sides of the requirement")
 
 

@@ -1,0 +1,182 @@
+"""The back of the report: data, definitions, limits, provenance, sign-off."""
+
+from __future__ import annotations
+
+from robust import __version__
+from robust.eval.decision.claims import plural
+from robust.eval.decision.study import CLEAN, cell
+from robust.eval.report.context import Cell, Code, Fact, Row, Table
+from robust.eval.report.view import NOT_MEASURED, View, text, whole
+
+METHOD = (
+    ("AP50", "Average precision over all confidence thresholds; a box counts as found at IoU 0.5 (COCO, 101 points)."),
+    ("AP", "The same, averaged over IoU 0.50 to 0.95 in steps of 0.05. AP75: at IoU 0.75."),
+    ("APs, APm, APl", "AP of small, medium and large objects: below 32x32 px, up to 96x96 px, and above."),
+    ("AR100", "Highest recall with at most 100 detections an image, averaged over IoU 0.50 to 0.95."),
+    ("Precision, recall, F1", "At the stated threshold and IoU 0.5: TP/(TP+FP), TP/(TP+FN), 2TP/(2TP+FP+FN)."),
+    ("False positives per image", "FP divided by the number of images, at the same threshold and IoU 0.5."),
+    ("Variant", "A corruption at a severity from 1 to 5, for example night/3, applied to every image of a split."),
+    ("Retained", "Mean over the severities divided by the clean value; over the whole suite: mPC / clean = rPC "
+     "(Michaelis et al. 2019, arXiv 1907.07484)."),
+    ("Configuration", "Candidates that differ by seed only. Means are over its candidates, each with the same weight."),
+    ("Baseline", "The untouched weights that training started from, evaluated at the same image size."),
+    ("Selection and judgement", "The candidate and its threshold are chosen on one split; gates read another."),
+    ("Gate", "PASS when the whole 95 % interval meets the requirement, FAIL when the whole interval misses it, else "
+     "NOT ENOUGH EVIDENCE. Facts that are counted need no interval. A missing value never passes."),
+    ("Decision", "REJECT when a critical gate fails; PROMOTE when all critical gates pass; otherwise HOLD."),
+    ("Planning values", "Numbers of images needed assume 0.40 as standard deviation of AP50 per image, and 0.25 to "
+     "0.47 for the difference of two models, at power 80 % and 5 % error; they are not measured on these data."),
+)  # fmt: skip
+
+
+def method() -> tuple[Fact, ...]:
+    """Definitions of everything that is printed."""
+    return tuple(Fact(name, words) for name, words in METHOD)
+
+
+def split_table(view: View) -> Table:
+    """Counts of each split, taken from the data."""
+    data = view.study.evidence.data
+    columns = (
+        "Split",
+        "Images",
+        "Objects",
+        "Images without objects",
+        "Ignored regions",
+        "Small",
+        "Medium",
+        "Large",
+        "Groups",
+        "Fingerprint",
+    )
+    rows = tuple(
+        Row(
+            s.split,
+            (
+                whole(s.n_images), whole(s.n_objects), whole(s.n_negatives), whole(s.n_ignored), whole(s.n_small),
+                whole(s.n_medium), whole(s.n_large), whole(s.n_groups), Cell(s.fingerprint, "hash"),
+            ),
+        )
+        for s in data.splits
+    )  # fmt: skip
+    caption = f"Data set {data.name}, categories: {', '.join(data.categories)}; counted from the files"
+    return Table("splits", caption, columns, rows)
+
+
+def leakage_table(view: View) -> Table:
+    """Images shared between splits; a pair that was not compared says so."""
+    data = view.study.evidence.data
+    found = {frozenset(pair.splits): pair for pair in data.leakage}
+    names = [s.split for s in data.splits]
+    rows = []
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            pair = found.get(frozenset((a, b)))
+            missing = Cell("not compared", "missing")
+            cells = (whole(pair.n_identical), whole(pair.n_near_duplicates)) if pair else (missing, missing)
+            rows.append(Row(f"{a} and {b}", cells))
+    columns = ("Splits", "Identical images", "Near-duplicates")
+    return Table(
+        "leakage", "Images shared between splits, by content hash and by perceptual hash", columns, tuple(rows)
+    )
+
+
+def variant_table(view: View) -> Table:
+    """The recipe of each variant."""
+    suite = view.study.evidence.suite
+    rows = tuple(
+        Row(
+            v.name,
+            (
+                Cell(", ".join(f"{name} {_plain(value)}" for name, value in v.parameters.items()) or "none"),
+                Cell(v.ground_truth),
+                whole(v.n_images),
+                whole(v.n_objects),
+                whole(v.n_ignored),
+                Cell(v.recipe_sha256, "hash"),
+            ),
+        )
+        for v in suite.variants
+    )
+    columns = ("Variant", "Parameters", "Ground truth", "Images", "Objects", "Ignored", "Recipe hash")
+    return Table("variants", f"Suite {suite.name}, seed {suite.seed}, on {view.judged_on}", columns, rows)
+
+
+def _plain(value: float | int | str | bool) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def limits(view: View) -> tuple[str, ...]:
+    """What was not evaluated, and what the numbers cannot say."""
+    suite = view.study.evidence.suite
+    cells = [(c, v.name) for c in view.study.evidence.candidates for v in suite.variants]
+    absent = sum(cell(c, view.judged_on, name) is None for c, name in cells)
+    said = [
+        "No interval is computed yet: no gate about a metric can pass, and no difference can be told from noise.",
+        f"Latency, memory use and exported files: {NOT_MEASURED}.",
+        "Over-fitting, calibration of the scores, and the kinds of errors: not assessed.",
+        f"Conditions evaluated: {', '.join((CLEAN, *view.study.corruptions))}; all but {CLEAN} are simulated from the "
+        f"clean images of {view.judged_on}. Every other condition, place and camera: {NOT_MEASURED}.",
+        "The near-duplicate check finds copies that look alike, not images of the same scene from another view.",
+    ]
+    if absent:
+        said.append(
+            f"{absent} of {plural(len(cells), 'cell')} (candidate and variant) on {view.judged_on}: {NOT_MEASURED}."
+        )
+    if view.card.missing:
+        said.append(f"Human facts that nobody provided: {', '.join(view.card.missing)}.")
+    return tuple(said)
+
+
+def provenance(view: View, card_sha256: str) -> tuple[Fact, ...]:
+    """Hashes and settings."""
+    study = view.study
+    inference = view.candidate.inference if view.candidate else {}
+    settings = ", ".join(f"{name} {value}" for name, value in sorted(inference.items()))
+    return (
+        Fact("Experiment", study.evidence.experiment),
+        Fact("Report written by", f"robust {__version__}"),
+        Fact("Evidence schema", str(study.evidence.schema_version)),
+        Fact("Evidence sha256", Code(view.decision.evidence_sha256)),
+        Fact("Policy", view.policy.name),
+        Fact("Policy sha256", Code(view.decision.policy_sha256)),
+        Fact("Card sha256", Code(card_sha256)),
+        Fact("Inference settings of the candidate", settings or "none: no candidate is proposed"),
+    )
+
+
+def run_table(view: View) -> Table:
+    """Run, weights and size of every candidate."""
+    columns = ("Name", "Role", "Run id", "Image size", "Parameters", "File bytes", "Weights sha256")
+    rows = tuple(
+        Row(
+            c.name,
+            (
+                Cell(c.role),
+                Cell(c.training.run_id, "hash") if c.training else Cell("none"),
+                whole(c.imgsz),
+                whole(c.parameters),
+                whole(c.weights_bytes),
+                Cell(c.weights_sha256, "hash"),
+            ),
+        )
+        for c in view.study.evidence.candidates
+    )
+    return Table("runs", "Weights that were evaluated", columns, rows)
+
+
+def environment(view: View) -> tuple[Fact, ...]:
+    """Versions of the libraries."""
+    return tuple(Fact(name, version) for name, version in sorted(view.study.evidence.environment.items()))
+
+
+def sign_off(view: View) -> Table:
+    """Lines to sign; empty until somebody does."""
+    approver = dict(view.card.facts("approver"))["Approver"]
+    people = [("Approver", approver), *(("Independent reviewer", name) for name in view.card.reviewers)]
+    if not view.card.reviewers:
+        people.append(("Independent reviewer", "NOT PROVIDED"))
+    unsigned = Cell("unsigned", "missing")
+    rows = tuple(Row(role, (text(name), Cell("", "blank"), Cell("", "blank"), unsigned)) for role, name in people)
+    columns = ("Role", "Name", "Decision (approve or reject)", "Date", "Signature")
+    return Table("sign-off", "Sign-off", columns, rows)

@@ -1,0 +1,229 @@
+"""From evidence, policy and card to the context of the templates. Pure: same input, same context."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from robust.eval.decision.claims import difference, interval, plural, score, signed
+from robust.eval.decision.comparison import scope
+from robust.eval.decision.next_steps import next_steps
+from robust.eval.decision.observations import observations
+from robust.eval.decision.policy import Policy
+from robust.eval.decision.records import Decision, Estimate, GateResult, Outcome, RankedConfiguration, Tier
+from robust.eval.decision.risks import risks
+from robust.eval.decision.study import Study, subtract
+from robust.eval.evidence.records import Evidence
+from robust.eval.report import background, configurations, degradation, operating, proposal
+from robust.eval.report.card import Card
+from robust.eval.report.context import (
+    Cell,
+    Code,
+    Fact,
+    ReportContext,
+    Risk,
+    Row,
+    Step,
+    Table,
+    Topic,
+    Verdict,
+    map_text,
+    printable,
+)
+from robust.eval.report.view import View
+
+SYMBOLS = {"PASS": "✓", "FAIL": "✕", "NOT ENOUGH EVIDENCE": "?", "PROMOTE": "✓", "REJECT": "✕", "HOLD": "‖"}
+ANSWERS = {"PROMOTE": "Promote: YES", "REJECT": "Promote: NO", "HOLD": "Promote: ON HOLD"}
+STYLES = {"PASS": "pass", "FAIL": "fail", "NOT ENOUGH EVIDENCE": "open"}
+UNSIGNED = "This report is unsigned. A name typed below is not a signature; a signed copy must match the hashes above."
+
+_WORST_FIRST = {Outcome.FAIL: 0, Outcome.NOT_ENOUGH_EVIDENCE: 1, Outcome.PASS: 2}
+_CRITICAL_FIRST = {Tier.CRITICAL: 0, Tier.SUPPORTING: 1, Tier.INFORMATIONAL: 2}
+
+
+def build_context(evidence: Evidence, policy: Policy, decision: Decision, card: Card) -> ReportContext:
+    """Make everything that the templates show."""
+    view = View(Study(evidence), policy, decision, card)
+    study = view.study
+    context = ReportContext(
+        lang="en",
+        title="Promotion decision",
+        subtitle=_subtitle(view),
+        verdict=_verdict(decision),
+        summary=_summary(view),
+        gates=_gate_table(view),
+        gates_note=_gates_note(decision.gates),
+        objectives=proposal.objectives(view),
+        constraints=proposal.constraints(view),
+        candidate=proposal.candidate_facts(view),
+        candidate_metrics=proposal.candidate_metrics(view),
+        operating_point=operating.operating_facts(view),
+        operating_table=operating.operating_table(view),
+        threshold_table=operating.threshold_table(view),
+        threshold_charts=operating.threshold_charts(view),
+        degradation_note=degradation.NOTE,
+        degradation_table=degradation.degradation_table(view),
+        degradation_charts=degradation.degradation_charts(view),
+        configuration_table=configurations.configuration_table(view),
+        candidate_table=configurations.candidate_table(view),
+        seed_charts=configurations.seed_charts(view),
+        cases=configurations.case_texts(view),
+        observations=tuple(
+            Topic(t.title, tuple(claim.text for claim in t.claims)) for t in observations(study, policy, decision)
+        ),
+        risks=tuple(Risk(r.title, r.impact, r.cause.text, r.mitigation) for r in risks(study, policy, decision)),
+        justification=_justification(view),
+        why_not=_why_not(view),
+        next_steps=tuple(Step(s.what, s.why, Code(s.command or "")) for s in next_steps(study, policy, decision)),
+        split_table=background.split_table(view),
+        leakage_table=background.leakage_table(view),
+        variant_table=background.variant_table(view),
+        method=background.method(),
+        limits=background.limits(view),
+        provenance=background.provenance(view, card_sha256(card)),
+        run_table=background.run_table(view),
+        environment=background.environment(view),
+        sign_off_note=UNSIGNED,
+        sign_off=background.sign_off(view),
+    )
+    return map_text(context, printable)
+
+
+def card_sha256(card: Card) -> str:
+    """sha256 hex of the card's canonical text."""
+    return hashlib.sha256(card.to_yaml().encode("utf-8")).hexdigest()
+
+
+def _subtitle(view: View) -> str:
+    study = view.study
+    return (
+        f"{study.evidence.experiment}: {plural(len(study.candidates), 'candidate')} in "
+        f"{plural(len(study.groups), 'configuration')}, {plural(len(study.baselines), 'baseline')}, data set "
+        f"{study.evidence.data.name}, suite {study.evidence.suite.name}"
+    )
+
+
+def _verdict(decision: Decision) -> Verdict:
+    word = decision.verdict.value
+    return Verdict(word, SYMBOLS[word], ANSWERS[word], decision.reason, word.lower())
+
+
+def _summary(view: View) -> tuple[Fact, ...]:
+    return (
+        Fact("Proposed candidate", view.name),
+        Fact("Baseline", view.baseline.name if view.baseline else "not evaluated"),
+        Fact("Selected on", view.counts(view.selected_on)),
+        Fact("Judged on", view.counts(view.judged_on)),
+        Fact("Confidence threshold", view.threshold_of(view.candidate)),
+        Fact("Owner", dict(view.card.facts("owner"))["Owner"]),
+        Fact("Signature", "unsigned"),
+    )
+
+
+def _sorted(gates: Sequence[GateResult]) -> list[GateResult]:
+    return sorted(gates, key=lambda g: (_WORST_FIRST[g.outcome], _CRITICAL_FIRST[g.tier]))
+
+
+def _gate_table(view: View) -> Table:
+    columns = ("Gate", "Outcome", "Tier", "Requirement", "Observed", "95 % interval", "Read on", "Reason")
+    rows = tuple(
+        Row(
+            gate.gate,
+            (
+                Cell(f"{SYMBOLS[gate.outcome]} {gate.outcome}", STYLES[gate.outcome]),
+                Cell(gate.tier),
+                Cell(gate.requirement),
+                Cell(_observed(gate), "number" if gate.estimate.value is not None else "missing"),
+                Cell(_interval(gate)),
+                Cell(_place(view, gate)),
+                Cell(gate.reason),
+            ),
+        )
+        for gate in _sorted(view.decision.gates)
+    )
+    return Table("gates", "Requirements of the policy, failures first", columns, rows)
+
+
+def _observed(gate: GateResult) -> str:
+    if gate.estimate.value is None:
+        return gate.estimate.missing
+    if gate.unit == "count":
+        return f"{gate.estimate.value:,.0f}"
+    return signed(gate.estimate) if gate.unit == "difference" else score(gate.estimate)
+
+
+def _interval(gate: GateResult) -> str:
+    counted = gate.unit == "count" or gate.kind == "operating_point"
+    return "counted" if counted else interval(gate.estimate)
+
+
+def _place(view: View, gate: GateResult) -> str:
+    if gate.kind == "operating_point":
+        chosen_on = view.candidate.sweep.choice.chosen_on if view.candidate else None
+        return f"{chosen_on or 'no split'}, {gate.variant}"
+    parts = [part for part in (gate.split, gate.variant) if part]
+    if gate.kind == "at_threshold":
+        parts.append(f"threshold {view.threshold_of(view.candidate)}")
+    if gate.unit == "count" and gate.split is None:
+        parts.append("data" if gate.kind == "no_leakage" else "training runs")
+    return ", ".join(parts)
+
+
+def _gates_note(gates: Sequence[GateResult]) -> str:
+    parts = []
+    for tier in Tier:
+        mine = [gate.outcome for gate in gates if gate.tier is tier]
+        if mine:
+            counted = ", ".join(f"{mine.count(o)} {o.value}" for o in _WORST_FIRST if o in mine)
+            parts.append(f"{tier.value}: {counted}")
+    return (
+        f"{'; '.join(parts)}. A metric without an interval decides nothing, however good the observed value looks; what "
+        "is counted needs no interval."
+    )
+
+
+def _justification(view: View) -> tuple[str, ...]:
+    critical = [gate for gate in _sorted(view.decision.gates) if gate.tier is Tier.CRITICAL]
+    return tuple(
+        f"{gate.gate}: {gate.outcome}. Required: {gate.requirement}. Observed: {_observed(gate)} "
+        f"({_place(view, gate)}); {gate.reason}."
+        for gate in critical
+    )
+
+
+def _why_not(view: View) -> tuple[str, ...]:
+    """One sentence for each configuration, and each sister run, that the rule did not propose."""
+    selection = view.decision.selection
+    if view.candidate is None or not selection.ranking:
+        return (f"No candidate is proposed, so none was preferred: {selection.reason}.",)
+    first = selection.ranking[0]
+    said = [_other_configuration(view, first, ranked) for ranked in selection.ranking[1:]]
+    for name, value in zip(first.candidates[1:], first.values[1:], strict=True):
+        pair = (Estimate.of(value), Estimate.of(first.values[0]))
+        said.append(_not_chosen(view, (name, first.candidates[0]), selection.metric, pair, None))
+    said.append(
+        f"The rule has to pick one. That a run was picked on {selection.split} shows no more than that; the other runs "
+        "remain open until intervals are there."
+    )
+    return tuple(said)
+
+
+def _other_configuration(view: View, first: RankedConfiguration, ranked: RankedConfiguration) -> str:
+    selection = view.decision.selection
+    if ranked.mean is None or first.mean is None:
+        missing = f"{selection.metric} on {selection.split} is missing for at least one seed"
+        return f"{ranked.label}: cannot be ranked, {missing}."
+    pair = (Estimate.of(ranked.mean), Estimate.of(first.mean))
+    n_seeds = len({seed for seed in ranked.seeds if seed is not None})
+    return _not_chosen(view, (ranked.label, first.label), f"Mean {selection.metric}", pair, n_seeds)
+
+
+def _not_chosen(
+    view: View, names: tuple[str, str], metric: str, pair: tuple[Estimate, Estimate], n_seeds: int | None
+) -> str:
+    """How far a run or configuration lies from the one the rule proposes; ``names`` and ``pair`` hold both."""
+    where = scope(view.study, view.selected_on, n_seeds=n_seeds)
+    claim = difference(
+        "this one", f"the proposed {names[1]}", metric, values=pair, estimate=subtract(*pair), scope=where
+    )
+    return f"{names[0]}: {claim.text}"

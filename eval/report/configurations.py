@@ -1,0 +1,167 @@
+"""The comparison: means and spread by configuration, every candidate, every seed a point, for and against."""
+
+from __future__ import annotations
+
+from robust.eval.decision.claims import score
+from robust.eval.decision.comparison import cases
+from robust.eval.decision.study import CLEAN, Group
+from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.report.charts import Axis, Point, Series, fitted_axis, plot
+from robust.eval.report.context import Case, Cell, Chart, Row, Table
+from robust.eval.report.view import View, number, text, whole
+
+MAX_LETTERS = 26
+
+
+def configuration_table(view: View) -> Table:
+    """Means over seeds and their range, in the order of the selection rule."""
+    groups = {group.label: group for group in view.study.groups}
+    rows = [_group_row(view, groups[ranked.label]) for ranked in view.decision.selection.ranking]
+    m, val, test = view.metric, view.selected_on, view.judged_on
+    columns = (
+        "Configuration", "Runs", "Distinct seeds", f"Mean {m} ({val})", f"Range ({val})", f"Mean {m} ({test})",
+        f"Range ({test})", f"Mean retained {m} ({test})",
+    )  # fmt: skip
+    caption = (
+        f"Means over seeds on clean images, {view.counts(val)}; {view.counts(test)}. Range: highest minus lowest seed. "
+        "Values on the selection split flatter the first row, because it was selected there. No intervals."
+    )
+    return Table("configurations", caption, columns, tuple(rows))
+
+
+def _group_row(view: View, group: Group) -> Row:
+    cells = [whole(len(group.candidates)), whole(len(group.distinct_seeds))]
+    for split in (view.selected_on, view.judged_on):
+        values = [view.study.metric(c, split, CLEAN, view.metric).value for c in group.candidates]
+        known = [value for value in values if value is not None]
+        cells.append(number(view.study.mean_metric(group.candidates, split, CLEAN, view.metric)))
+        cells.append(_range(known))
+    shares = [view.study.retained(c, view.judged_on, None, view.metric) for c in group.candidates]
+    known = [share.value for share in shares if share.value is not None]
+    complete = known and len(known) == len(shares)
+    missing = next((share.missing for share in shares if share.missing), "not defined")
+    cells.append(number(sum(known) / len(known)) if complete else number(None, missing))
+    proposed = view.decision.candidate in [c.name for c in group.candidates]
+    return Row(group.label + (" (proposed)" if proposed else ""), tuple(cells), "chosen" if proposed else "")
+
+
+def _range(values: list[float]) -> Cell:
+    return number(max(values) - min(values)) if len(values) > 1 else Cell("needs 2 runs", "missing")
+
+
+def candidate_table(view: View) -> Table:
+    """Every candidate and baseline with its numbers at its own threshold."""
+    m, val, test = view.metric, view.selected_on, view.judged_on
+    columns = (
+        "Run", "Configuration", "Seed", f"{m} ({val})", f"{m} ({test})", f"{_other(m)} ({test})",
+        f"Retained {m} ({test})", "Threshold", f"Precision ({test})", f"Recall ({test})",
+    )  # fmt: skip
+    rows = [_candidate_row(view, c) for g in view.study.groups for c in g.candidates]
+    rows += [_candidate_row(view, c) for c in view.study.baselines]
+    caption = (
+        f"Clean images; {view.counts(val)}; {view.counts(test)}. Precision and recall at each one's own chosen "
+        "threshold, IoU 0.5. Observed values, no interval."
+    )
+    return Table("candidates", caption, columns, tuple(rows))
+
+
+def _other(metric: str) -> str:
+    return "AP" if metric == "AP50" else "AP50"
+
+
+def _candidate_row(view: View, candidate: CandidateEvidence) -> Row:
+    point = view.study.point(candidate, view.judged_on, CLEAN)
+    cells = (
+        text(candidate.configuration.label),
+        text(candidate.seed if candidate.role == "candidate" else "baseline"),
+        number(view.study.metric(candidate, view.selected_on, CLEAN, view.metric)),
+        number(view.study.metric(candidate, view.judged_on, CLEAN, view.metric)),
+        number(view.study.metric(candidate, view.judged_on, CLEAN, _other(view.metric))),
+        number(view.study.retained(candidate, view.judged_on, None, view.metric)),
+        Cell(view.threshold_of(candidate), "number"),
+        number(point.precision if point else None, "not defined" if point else "not measured"),
+        number(point.recall if point else None, "not defined" if point else "not measured"),
+    )
+    proposed = candidate.name == view.decision.candidate
+    return Row(candidate.name + (" (proposed)" if proposed else ""), cells, "chosen" if proposed else candidate.role)
+
+
+def seed_charts(view: View) -> tuple[Chart, ...]:
+    """Every seed a point, one chart for each split."""
+    splits = dict.fromkeys((view.selected_on, view.judged_on))
+    return tuple(chart for split in splits if (chart := _seed_chart(view, split)) is not None)
+
+
+def _letter(i: int) -> str:
+    return chr(ord("A") + i) if i < MAX_LETTERS else str(i + 1)
+
+
+def _seed_chart(view: View, split: str) -> Chart | None:
+    groups = view.study.groups
+    runs: list[Point] = []
+    baselines: list[Point] = []
+    rows = []
+    for i, group in enumerate(groups):
+        for k, candidate in enumerate(group.candidates):
+            value = view.study.metric(candidate, split, CLEAN, view.metric)
+            runs.append(
+                (
+                    i + 0.2 + 0.4 * (k + 0.5) / len(group.candidates),
+                    value.value,
+                    f"{candidate.name}: {view.metric} {score(value)}",
+                )
+            )
+            rows.append(
+                Row(f"{_letter(i)}: {group.label}", (text(candidate.name), text(candidate.seed), number(value)))
+            )
+        baseline = view.study.baseline_of(group.candidates[0])
+        if baseline is not None:
+            value = view.study.metric(baseline, split, CLEAN, view.metric)
+            baselines.append((i + 0.75, value.value, f"{baseline.name} (baseline): {view.metric} {score(value)}"))
+            rows.append(
+                Row(f"{_letter(i)}: {group.label}", (text(f"{baseline.name} (baseline)"), Cell("none"), number(value)))
+            )
+    known = [y for _, y, _ in runs + baselines if y is not None]
+    if not known:
+        return None
+    axis = Axis("configuration", 0.0, float(len(groups)), tuple((i + 0.5, _letter(i)) for i in range(len(groups))))
+    series = [
+        Series("one training run (seed)", "a", tuple(runs), joined=False),
+        Series("its untouched starting weights", "c", tuple(baselines), joined=False),
+    ]
+    key = "; ".join(f"{_letter(i)} is {group.label}" for i, group in enumerate(groups))
+    return Chart(
+        id=f"chart-seeds-{split}" if split.isalnum() else "chart-seeds-other",
+        title=f"{view.metric} of every seed, clean {split} images",
+        description=(
+            f"One point for each training run. {key}. The vertical axis fits the points and need not start at 0. "
+            f"{view.counts(split)}; no interval."
+        ),
+        plot=plot(axis, fitted_axis(view.metric, known), series),
+        table=Table(
+            f"chart-seeds-{split}-data" if split.isalnum() else "chart-seeds-other-data",
+            f"{view.metric} on clean images, {view.counts(split)}",
+            ("Configuration", "Run", "Seed", view.metric),
+            tuple(rows),
+        ),
+    )
+
+
+def case_texts(view: View) -> tuple[Case, ...]:
+    """What speaks for and against each configuration, in words."""
+    return tuple(
+        Case(
+            label=case.label,
+            standing=_standing(view, case.rank, case.proposed),
+            arguments_for=tuple(claim.text for claim in case.arguments_for),
+            arguments_against=tuple(claim.text for claim in case.arguments_against),
+        )
+        for case in cases(view.study, view.policy, view.decision)
+    )
+
+
+def _standing(view: View, rank: int | None, proposed: bool) -> str:
+    if rank is None:
+        return "cannot be ranked"
+    place = f"place {rank} of {len(view.decision.selection.ranking)} on {view.selected_on}"
+    return f"{place}, proposed" if proposed else place

@@ -1,0 +1,250 @@
+"""The context: everything a template may show, as frozen records of ready-made text.
+
+Templates do no arithmetic and format no number. Every field of `ReportContext` says what it holds; a test compares
+them with what the templates really use.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text that is shown as code, without escapes of its own: a command, a hash. Always one printable line."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text))
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A label with its value."""
+
+    label: str
+    value: str | Code
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table; ``style`` names how it looks, and never carries meaning alone."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its header and its cells."""
+
+    header: str
+    cells: tuple[Cell, ...]
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption; ``columns`` starts with the column of row headers."""
+
+    id: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A tick of an axis: where, and its label."""
+
+    at: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One measured point: the path of its marker and what it says."""
+
+    path: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One series: its name, look, line segments (``x,y x,y``) and points."""
+
+    name: str
+    style: str
+    segments: tuple[str, ...]
+    marks: tuple[Mark, ...]
+    sample: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A vertical line with a label."""
+
+    at: str
+    label: str
+    label_at: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The geometry of a chart, in units of its view box, as text."""
+
+    width: str
+    height: str
+    left: str
+    right: str
+    top: str
+    bottom: str
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    x_label: str
+    y_label: str
+    x_label_at: str
+    tick_label_y: str
+    tick_label_x: str
+    lines: tuple[Line, ...]
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart with its title, description and the numbers it shows."""
+
+    id: str
+    title: str
+    description: str
+    plot: Plot
+    table: Table
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The decision: its word, a symbol, the answer to "promote?", and one sentence why."""
+
+    word: str
+    symbol: str
+    answer: str
+    reason: str
+    style: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A configuration with what speaks for and against it."""
+
+    label: str
+    standing: str
+    arguments_for: tuple[str, ...]
+    arguments_against: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Sentences about one question."""
+
+    title: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Risk:
+    """A risk with its impact, measured cause and mitigation."""
+
+    title: str
+    impact: str
+    cause: str
+    mitigation: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A next step, why, and the command that does it (empty when there is none)."""
+
+    what: str
+    why: str
+    command: Code
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """What the report shows, in reading order."""
+
+    lang: Annotated[str, "language code of the text"]
+    title: Annotated[str, "title of the document"]
+    subtitle: Annotated[str, "what was studied: experiment, candidates, data"]
+    verdict: Annotated[Verdict, "the decision"]
+    summary: Annotated[
+        tuple[Fact, ...], "the decision box: proposed candidate, baseline, what it was judged on, signature"
+    ]
+    gates: Annotated[Table, "every gate, failures first"]
+    gates_note: Annotated[str, "how many gates of each tier and outcome there are"]
+    objectives: Annotated[tuple[Fact, ...], "objective and metrics of the policy, purpose of the card"]
+    constraints: Annotated[tuple[Fact, ...], "budgets from the card, counted data, latency"]
+    candidate: Annotated[tuple[Fact, ...], "the proposed candidate: run, key parameters"]
+    candidate_metrics: Annotated[Table, "its metrics on val and test beside its baseline"]
+    operating_point: Annotated[tuple[Fact, ...], "the threshold: value, rule, split that chose it"]
+    operating_table: Annotated[Table, "precision, recall, F1, false positives per image at that threshold, by variant"]
+    threshold_table: Annotated[Table, "what neighbouring thresholds give on clean images of the judging split"]
+    threshold_charts: Annotated[tuple[Chart, ...], "precision, recall, F1, and false positives per image by threshold"]
+    degradation_note: Annotated[str, "how to read the degradation table"]
+    degradation_table: Annotated[Table, "metric by corruption and severity, candidate and baseline"]
+    degradation_charts: Annotated[tuple[Chart, ...], "metric by severity, one chart for each corruption"]
+    configuration_table: Annotated[Table, "means and spread by configuration"]
+    candidate_table: Annotated[Table, "every candidate and baseline"]
+    seed_charts: Annotated[tuple[Chart, ...], "every seed a point, on the selection and on the judging split"]
+    cases: Annotated[tuple[Case, ...], "for and against each configuration"]
+    observations: Annotated[tuple[Topic, ...], "key observations by question"]
+    risks: Annotated[tuple[Risk, ...], "risks with impact, cause, mitigation"]
+    justification: Annotated[tuple[str, ...], "one sentence for each critical gate, failures first"]
+    why_not: Annotated[tuple[str, ...], "why the other configurations are not proposed"]
+    next_steps: Annotated[tuple[Step, ...], "what to do next"]
+    split_table: Annotated[Table, "counts of each split"]
+    leakage_table: Annotated[Table, "images shared between splits"]
+    variant_table: Annotated[Table, "recipes of the variants"]
+    method: Annotated[tuple[Fact, ...], "definitions of everything that is printed"]
+    limits: Annotated[tuple[str, ...], "what was not evaluated, and what the numbers cannot say"]
+    provenance: Annotated[tuple[Fact, ...], "hashes and settings"]
+    run_table: Annotated[Table, "run, weights hash and size of every candidate"]
+    environment: Annotated[tuple[Fact, ...], "versions of the libraries"]
+    sign_off_note: Annotated[str, "whether the report is signed"]
+    sign_off: Annotated[Table, "lines to sign"]
+
+
+def map_text(value: Value, change: Callable[[str], str]) -> Value:
+    """The same records with every text changed; `Code` stays as it is."""
+    if isinstance(value, str):
+        return change(value)  # type: ignore[return-value]
+    if isinstance(value, tuple):
+        return tuple(map_text(item, change) for item in value)  # type: ignore[return-value]
+    if isinstance(value, Code) or not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    changed = {f.name: map_text(getattr(value, f.name), change) for f in dataclasses.fields(value)}
+    return dataclasses.replace(value, **changed)
+
+
+def printable(text: str) -> str:
+    """One line of visible text: line breaks become spaces; control and direction marks are spelled out."""
+    flat = re.sub(r"\s+", " ", text)
+    return "".join(c if unicodedata.category(c) not in {"Cc", "Cf", "Cs"} else f"\\u{ord(c):04x}" for c in flat)
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is: no markup, no HTML, no table cell, no list."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = re.sub(r"([\\`*\[\]|~$])", r"\\\1", escaped)
+    escaped = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", escaped)  # inside a word an underscore is only an underscore
+    escaped = re.sub(r"^(#+|[-+])(?=\s)", r"\\\1", escaped)
+    return re.sub(r"^(\d+)([.)])(?=\s)", r"\1\\\2", escaped)

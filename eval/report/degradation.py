@@ -1,0 +1,113 @@
+"""Degradation: the metric by corruption and severity, as a table with numbers and as curves."""
+
+from __future__ import annotations
+
+from robust.eval.decision.claims import score
+from robust.eval.decision.records import Estimate
+from robust.eval.decision.study import CLEAN, ratio, robustness_of
+from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.report.charts import NARROW, Axis, Series, plot, unit_axis
+from robust.eval.report.context import Cell, Chart, Row, Table
+from robust.eval.report.view import View, number
+
+HEAT_STEPS = (0.9, 0.75, 0.6, 0.45, 0.3)
+"""Retained shares at which a cell of the table gets one step darker."""
+
+NOTE = (
+    "Each number is measured on the same images, corrupted once for all candidates. Darker cells keep less of the "
+    "clean value. Mean is over severities; retained is mean divided by clean. Observed values, no interval."
+)
+
+
+def degradation_table(view: View) -> Table:
+    """For each corruption: the proposed candidate, and its baseline under it."""
+    severities = sorted({s for c in view.study.corruptions for s in view.study.severities(c)})
+    columns = ("Corruption, model", "clean", *(f"severity {s}" for s in severities), "mean", "retained")
+    rows = [
+        _row(view, corruption, candidate, severities)
+        for corruption in view.study.corruptions
+        for candidate in view.shown
+    ]
+    rows += [_suite_row(view, candidate, len(severities)) for candidate in view.shown if rows]
+    caption = (
+        f"{view.metric} by corruption and severity, {view.counts(view.judged_on)} for each variant, all thresholds "
+        "from 0.001 up."
+    )
+    return Table("degradation", caption, columns, tuple(rows))
+
+
+def _row(view: View, corruption: str, candidate: CandidateEvidence, severities: list[int]) -> Row:
+    clean = view.study.metric(candidate, view.judged_on, CLEAN, view.metric)
+    in_suite = view.study.severities(corruption)
+    cells = [
+        _heat(view.study.metric(candidate, view.judged_on, f"{corruption}/{s}", view.metric), clean)
+        if s in in_suite
+        else Cell("not in suite", "missing")
+        for s in severities
+    ]
+    kept = view.study.retained(candidate, view.judged_on, corruption, view.metric)
+    found = robustness_of(candidate, view.metric)
+    mean = found.corruption_means.get(corruption) if found else None
+    mean_cell = number(Estimate.of(mean, kept.missing or "not defined"))
+    header = f"{corruption}, {candidate.name}" + (" (baseline)" if candidate.role == "baseline" else "")
+    return Row(header, (number(clean), *cells, mean_cell, number(kept)), candidate.role)
+
+
+def _suite_row(view: View, candidate: CandidateEvidence, n_severities: int) -> Row:
+    clean = view.study.metric(candidate, view.judged_on, CLEAN, view.metric)
+    kept = view.study.retained(candidate, view.judged_on, None, view.metric)
+    found = robustness_of(candidate, view.metric)
+    mean = number(Estimate.of(found.mPC if found else None, kept.missing or "not defined"))
+    header = f"whole suite, {candidate.name}" + (" (baseline)" if candidate.role == "baseline" else "")
+    return Row(header, (number(clean), *(Cell(""),) * n_severities, mean, number(kept)), f"{candidate.role} total")
+
+
+def _heat(value: Estimate, clean: Estimate) -> Cell:
+    share = ratio(value.value, clean.value).value
+    if value.value is None or share is None:
+        return number(value)
+    step = sum(share < limit for limit in HEAT_STEPS)
+    return Cell(score(value), f"number heat{step}")
+
+
+def degradation_charts(view: View) -> tuple[Chart, ...]:
+    """One chart for each corruption: the candidate's curve and its baseline's."""
+    return tuple(_chart(view, corruption) for corruption in view.study.corruptions if view.shown)
+
+
+def _chart(view: View, corruption: str) -> Chart:
+    severities = (0, *view.study.severities(corruption))
+    series = []
+    for candidate, style in zip(view.shown, "ab", strict=False):
+        values = [
+            view.study.metric(candidate, view.judged_on, _variant(corruption, s), view.metric) for s in severities
+        ]
+        points = tuple(
+            (float(s), v.value, f"{candidate.name}, {_variant(corruption, s)}: {view.metric} {score(v)}")
+            for s, v in zip(severities, values, strict=True)
+        )
+        role = " (baseline)" if candidate.role == "baseline" else ""
+        series.append(Series(candidate.name + role, style, points))
+    ticks = tuple((float(s), str(s) if s else "clean") for s in severities)
+    axis = Axis("severity", 0.0, float(max(severities[-1], 1)), ticks)
+    rows = tuple(
+        Row(_variant(corruption, s), tuple(number(one.points[i][1], "no value") for one in series))
+        for i, s in enumerate(severities)
+    )
+    where = view.counts(view.judged_on)
+    return Chart(
+        id=f"chart-degradation-{view.study.corruptions.index(corruption)}",
+        title=f"{view.metric} under {corruption}",
+        description=f"{view.metric} from clean to severity {severities[-1]} of {corruption}; {where}; no interval.",
+        plot=plot(axis, unit_axis(view.metric), series, width=NARROW),
+        table=Table(
+            f"chart-degradation-{view.study.corruptions.index(corruption)}-data",
+            f"{view.metric} under {corruption}, {where}",
+            ("Variant", *(one.name for one in series)),
+            rows,
+        ),
+    )
+
+
+def _variant(corruption: str, severity: int) -> str:
+    return f"{corruption}/{severity}" if severity else CLEAN

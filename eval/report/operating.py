@@ -1,0 +1,163 @@
+"""The operating point: the threshold, what it gives on every variant, and what its neighbours would give."""
+
+from __future__ import annotations
+
+from robust.eval.decision.claims import score
+from robust.eval.decision.study import CLEAN, THRESHOLD_TOLERANCE, curve
+from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.metrics.records import OperatingPoint
+from robust.eval.report.charts import Axis, Point, Series, plot, rising_axis, unit_axis
+from robust.eval.report.context import Chart, Fact, Row, Table
+from robust.eval.report.view import NOT_MEASURED, View, number, whole
+
+RATES = ("Precision", "Recall", "F1", "False positives per image")
+COUNTS = ("Found (TP)", "False (FP)", "Missed (FN)")
+COARSE = 0.05
+"""Step of the short threshold table."""
+
+
+def operating_facts(view: View) -> tuple[Fact, ...]:
+    """The choice and the rule that made it."""
+    if view.candidate is None:
+        return (Fact("Threshold", "none: no candidate is proposed"),)
+    choice = view.candidate.sweep.choice
+    limits = choice.constraints
+    required = {
+        "precision at least": limits.min_precision,
+        "recall at least": limits.min_recall,
+        "false positives per image at most": limits.max_fppi,
+    }
+    constraints = "; ".join(f"{words} {value:.3f}" for words, value in required.items() if value is not None)
+    return (
+        Fact("Confidence threshold", view.threshold_of(view.candidate)),
+        Fact("Chosen on", choice.chosen_on or "nothing: no split was there to choose on"),
+        Fact("Rule", choice.rule),
+        Fact("Constraints", constraints or "none given"),
+        Fact("Result of the rule", choice.reason),
+        Fact("Read on", f"{view.counts(view.judged_on)}; a detection counts at IoU 0.5"),
+        Fact("Certainty", "no interval yet: neither the threshold nor its rates carry one"),
+    )
+
+
+def operating_table(view: View) -> Table:
+    """The rates at the chosen threshold, on the split that chose it and on every variant of the split that judges."""
+    candidate = view.candidate
+    rows: list[Row] = []
+    if candidate is not None:
+        chosen_on = candidate.sweep.choice.chosen_on
+        places = [(chosen_on, CLEAN)] if chosen_on else []
+        places += [(view.judged_on, variant.name) for variant in view.study.evidence.suite.variants]
+        rows = [_point_row(f"{v} ({s})", view.study.point(candidate, s, v)) for s, v in dict.fromkeys(places)]
+    caption = (
+        f"{view.name} at confidence threshold {view.threshold_of(candidate)} and IoU 0.5, the same everywhere; "
+        f"{view.counts(view.judged_on)} for each variant. Observed values, no interval."
+    )
+    return Table("operating", caption, ("Variant (split)", *RATES, *COUNTS), tuple(rows))
+
+
+def _point_row(header: str, point: OperatingPoint | None, style: str = "") -> Row:
+    if point is None:
+        return Row(header, (number(None, NOT_MEASURED),) * (len(RATES) + len(COUNTS)), style)
+    rates = (number(point.precision), number(point.recall), number(point.f1), number(point.fppi))
+    return Row(header, (*rates, whole(point.tp), whole(point.fp), whole(point.fn)), style)
+
+
+def threshold_table(view: View) -> Table:
+    """Every 0.05 from one end of the sweep to the other, and the chosen threshold."""
+    points = _points(view, view.judged_on)
+    chosen = view.candidate.sweep.choice.threshold if view.candidate else None
+    rows = []
+    for point in points:
+        is_chosen = chosen is not None and abs(point.threshold - chosen) < THRESHOLD_TOLERANCE
+        if is_chosen or abs(point.threshold / COARSE - round(point.threshold / COARSE)) < THRESHOLD_TOLERANCE:
+            mark = " (chosen)" if is_chosen else ""
+            rows.append(_point_row(f"{point.threshold:.2f}{mark}", point, "chosen" if is_chosen else ""))
+    caption = (
+        f"{view.name} by confidence threshold, clean images, {view.counts(view.judged_on)}. The choice was made on "
+        "another split; this table is not for choosing again."
+    )
+    return Table("thresholds", caption, ("Threshold", *RATES, *COUNTS), tuple(rows))
+
+
+def _points(view: View, split: str) -> tuple[OperatingPoint, ...]:
+    found = curve(view.candidate, split, CLEAN) if view.candidate else None
+    return found.points if found else ()
+
+
+def threshold_charts(view: View) -> tuple[Chart, ...]:
+    """Precision, recall and F1 in one chart; false positives per image in another, because its unit differs."""
+    points = _points(view, view.judged_on)
+    candidate = view.candidate
+    if not points or candidate is None:
+        return ()
+    return (_rates_chart(view, candidate, points), _alarms_chart(view, candidate, points))
+
+
+def _x_axis(candidate: CandidateEvidence) -> Axis:
+    low, high = candidate.sweep.start, candidate.sweep.stop
+    steps = [low + (high - low) * i / 5 for i in range(6)]
+    return Axis("confidence threshold", low, high, tuple((x, f"{x:.2f}") for x in steps))
+
+
+def _rules(candidate: CandidateEvidence) -> tuple[tuple[float, str], ...]:
+    chosen = candidate.sweep.choice.threshold
+    return () if chosen is None else ((chosen, f"chosen {chosen:.2f}"),)
+
+
+def _series(name: str, style: str, points: tuple[OperatingPoint, ...], rate: str) -> Series:
+    """A line with a marker at every tenth point, so that the look of the marker can be told."""
+    placed: list[Point] = [
+        (p.threshold, getattr(p, rate), f"{name} {score(getattr(p, rate))} at {p.threshold:.2f}") for p in points
+    ]
+    return Series(name, style, tuple(placed), marked=False)
+
+
+def _rates_chart(view: View, candidate: CandidateEvidence, points: tuple[OperatingPoint, ...]) -> Chart:
+    split = view.judged_on
+    series = [
+        _series(f"precision ({split})", "a", points, "precision"),
+        _series(f"recall ({split})", "b", points, "recall"),
+        _series(f"F1 ({split})", "c", points, "f1"),
+    ]
+    chooser = candidate.sweep.choice.chosen_on
+    if chooser and chooser != split and _points(view, chooser):
+        series.append(_series(f"F1 ({chooser}, where the threshold was chosen)", "d", _points(view, chooser), "f1"))
+    columns = ("Threshold", *(one.name for one in series))
+    rows = _rows(series)
+    return Chart(
+        id="chart-rates",
+        title=f"Precision, recall and F1 by confidence threshold, clean {split} images",
+        description=(
+            f"Lines of precision, recall and F1 of {candidate.name} for thresholds {candidate.sweep.start:.2f} to "
+            f"{candidate.sweep.stop:.2f}; the chosen threshold is {view.threshold_of(candidate)}. "
+            f"{view.counts(split)}; no interval."
+        ),
+        plot=plot(_x_axis(candidate), unit_axis("value"), series, rules=_rules(candidate)),
+        table=Table("chart-rates-data", f"Numbers of the chart, {view.counts(split)}", columns, rows),
+    )
+
+
+def _alarms_chart(view: View, candidate: CandidateEvidence, points: tuple[OperatingPoint, ...]) -> Chart:
+    split = view.judged_on
+    series = [_series(f"false positives per image ({split})", "e", points, "fppi")]
+    known = [p.fppi for p in points if p.fppi is not None]
+    return Chart(
+        id="chart-alarms",
+        title=f"False positives per image by confidence threshold, clean {split} images",
+        description=(
+            f"Line of the false positives per image of {candidate.name} by threshold; the chosen threshold is "
+            f"{view.threshold_of(candidate)}. {view.counts(split)}; no interval."
+        ),
+        plot=plot(_x_axis(candidate), rising_axis("false positives per image", known), series, rules=_rules(candidate)),
+        table=Table(
+            "chart-alarms-data",
+            f"Numbers of the chart, {view.counts(split)}",
+            ("Threshold", series[0].name),
+            _rows(series),
+        ),
+    )
+
+
+def _rows(series: list[Series]) -> tuple[Row, ...]:
+    by_x = [{x: y for x, y, _ in one.points} for one in series]
+    return tuple(Row(f"{x:.2f}", tuple(number(values.get(x)) for values in by_x)) for x in by_x[0])

@@ -1,0 +1,51 @@
+"""Render the context with Jinja2. The only module that imports it."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+
+import jinja2
+
+from robust.eval.report.context import ReportContext, escape_markdown, map_text
+
+
+@cache
+def environment(*, html: bool) -> jinja2.Environment:
+    """The templates: undefined names are errors; HTML is escaped by Jinja2, Markdown by `escape_markdown`."""
+    found = jinja2.Environment(
+        loader=jinja2.PackageLoader("robust.templates", "."),
+        autoescape=html,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters["code_span"] = code_span
+    return found
+
+
+def render_html(context: ReportContext) -> str:
+    """One self-contained HTML document."""
+    return environment(html=True).get_template("report.html.j2").render(_fields(context))
+
+
+def render_markdown(context: ReportContext) -> str:
+    """The same report for a repository or a pull request."""
+    escaped = map_text(context, escape_markdown)
+    return environment(html=False).get_template("report.md.j2").render(_fields(escaped))
+
+
+def _fields(context: ReportContext) -> dict[str, object]:
+    return {field.name: getattr(context, field.name) for field in dataclasses.fields(context)}
+
+
+def code_span(text: str) -> str:
+    """Text as a Markdown code span whose fence is longer than any run of backticks in it.
+
+    Source: CommonMark 0.31, section 6.1. Not for table cells: GitHub's tables read a pipe before code spans.
+    """
+    longest = max((len(run) for run in "".join(c if c == "`" else " " for c in text).split()), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
