@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,12 +33,9 @@ os.environ["YOLO_CONFIG_DIR"] = _SETTINGS.name
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_a_folder_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run each test in an empty folder, so that what it writes never lands in the repository."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    yield
+    monkeypatch.chdir(tmp_path_factory.mktemp("working"))
 
 
 @pytest.fixture(scope="session")
