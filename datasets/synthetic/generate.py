@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,10 @@ import cv2
 import numpy as np
 
 from robust.datasets.records import Annotations
-from robust.datasets.synthetic.scene import DEMO, PERSON, Domain, Scene, draw_scene, image_rng
+from robust.datasets.synthetic.scene import DEMO, PERSON, Domain, draw_scene, image_rng
 from robust.errors import DataError, UsageError
 
-DEFAULT_SPLITS: Mapping[str, int] = {"train": 160, "val": 60, "test": 80}
+DEFAULT_SPLITS: Mapping[str, int] = {"train": 100, "val": 50, "test": 80}
 _MARK = "synthetic.json"
 _VERSION = 1
 
@@ -28,6 +31,7 @@ def generate(
     splits: Mapping[str, int] | None = None,
     progress: Callable[[int, int], None] | None = None,
     domain: Domain = DEMO,
+    workers: int = 1,
 ) -> Path:
     """Draw a data set of street scenes with pedestrians.
 
@@ -42,6 +46,8 @@ def generate(
         splits: Number of images of each split; `DEFAULT_SPLITS` when left out.
         progress: Called with (images done, images in all) after each image.
         domain: What kind of scenes.
+        workers: Processes that draw; the bytes do not depend on it. More than one needs a main module that can be
+            imported without side effects (Python's rule for spawned processes).
 
     Returns:
         The path of ``data.yaml``.
@@ -56,14 +62,13 @@ def generate(
     root.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
-        done, total = 0, sum(splits.values())
-        for split, count in splits.items():
-            writer = _SplitWriter(staging, split)
-            for index in range(count):
-                writer.add(draw_scene(image_rng(seed, domain.name, split, index), domain))
-                done += 1
-                if progress is not None:
-                    progress(done, total)
+        tasks = [_Task(seed, domain, split, index) for split, count in splits.items() for index in range(count)]
+        writers = {split: _SplitWriter(staging, split) for split in splits}
+        for done, (task, picture) in enumerate(zip(tasks, _draw_all(tasks, workers), strict=True), start=1):
+            writers[task.split].add(picture)
+            if progress is not None:
+                progress(done, len(tasks))
+        for writer in writers.values():
             writer.close()
         _write_text(staging / "data.yaml", _data_yaml(splits))
         mark = {
@@ -81,6 +86,45 @@ def generate(
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return root / "data.yaml"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Which image to draw."""
+
+    seed: int
+    domain: Domain
+    split: str
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """A drawn image as it goes to disk: JPEG bytes, size in pixels, annotations."""
+
+    jpeg: bytes
+    width: int
+    height: int
+    annotations: Annotations
+
+
+def _draw(task: _Task) -> _Picture:
+    scene = draw_scene(image_rng(task.seed, task.domain.name, task.split, task.index), task.domain)
+    height, width = scene.pixels.shape[:2]
+    flags = [cv2.IMWRITE_JPEG_QUALITY, scene.quality]
+    ok, data = cv2.imencode(".jpg", np.ascontiguousarray(scene.pixels[:, :, ::-1]), flags)
+    if not ok:
+        raise DataError(f"Image {task.index} of split {task.split} could not be encoded as JPEG.")
+    return _Picture(data.tobytes(), width, height, scene.annotations)
+
+
+def _draw_all(tasks: Sequence[_Task], workers: int) -> Iterator[_Picture]:
+    """Draw in the given order, in this process or in several."""
+    if workers <= 1:
+        yield from map(_draw, tasks)
+        return
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_draw, tasks, chunksize=4)
 
 
 def _check_splits(splits: Mapping[str, int]) -> None:
@@ -128,22 +172,16 @@ class _SplitWriter:
             (root / kind / split).mkdir(parents=True)
         (root / "annotations").mkdir(exist_ok=True)
 
-    def add(self, scene: Scene) -> None:
-        """Write image and label of the next scene."""
+    def add(self, picture: _Picture) -> None:
+        """Write image and label of the next picture."""
         number = len(self.images) + 1
         stem = f"{self.split}_{number:05d}"
-        height, width = scene.pixels.shape[:2]
-        flags = [cv2.IMWRITE_JPEG_QUALITY, scene.quality]
-        ok, data = cv2.imencode(".jpg", np.ascontiguousarray(scene.pixels[:, :, ::-1]), flags)
-        if not ok:
-            raise DataError(f"Image {stem} could not be encoded as JPEG.")
-        (self.root / "images" / self.split / f"{stem}.jpg").write_bytes(data.tobytes())
-        self.images.append(
-            {"id": number, "file_name": f"images/{self.split}/{stem}.jpg", "width": width, "height": height}
-        )
-        for i in range(len(scene.annotations)):
-            self.annotations.append(_coco_annotation(scene.annotations, i, len(self.annotations) + 1, number))
-        label = _yolo_label(scene.annotations, width, height)
+        (self.root / "images" / self.split / f"{stem}.jpg").write_bytes(picture.jpeg)
+        size = {"width": picture.width, "height": picture.height}
+        self.images.append({"id": number, "file_name": f"images/{self.split}/{stem}.jpg", **size})
+        for i in range(len(picture.annotations)):
+            self.annotations.append(_coco_annotation(picture.annotations, i, len(self.annotations) + 1, number))
+        label = _yolo_label(picture.annotations, picture.width, picture.height)
         _write_text(self.root / "labels" / self.split / f"{stem}.txt", label)
 
     def close(self) -> None:

@@ -78,6 +78,7 @@ def train_base(out: Path, work: Path, recipe: Recipe) -> dict[str, float]:
         splits={"train": recipe.train, "val": recipe.val},
         progress=_progress,
         domain=BASE,
+        workers=recipe.threads,
     )
     import torch
     from ultralytics.models import YOLO

@@ -38,6 +38,11 @@ def test_another_process_writes_the_same_bytes(root: Path, tmp_path: Path) -> No
     assert content(tmp_path / "elsewhere") == content(root)
 
 
+def test_the_number_of_workers_does_not_change_the_bytes(root: Path, tmp_path: Path) -> None:
+    generate(tmp_path / "two", seed=3, splits=SPLITS, workers=2)
+    assert content(tmp_path / "two") == content(root)
+
+
 def test_more_images_keep_the_first_ones(root: Path, tmp_path: Path) -> None:
     generate(tmp_path / "more", seed=3, splits={"test": 5})
     ours, more = content(root), content(tmp_path / "more")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import robust.eval.demo as demo
+from robust.eval import demo
 
 WEIGHTS = Path(demo.__file__).with_name("base.pt")
 LOAD = """
