@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Protocol
 
 from robust.errors import RobustError, UnknownName
-from robust.eval.detectors.environment import available_cores, prepare
+from robust.eval.detectors.environment import available_cores
+from robust.eval.detectors.threads import single_thread
 from robust.eval.engine.cache import CellCache
 from robust.eval.engine.cells import Plan, Task
 from robust.eval.engine.work import Load, Worker
@@ -99,16 +100,6 @@ def make_executor(name: str, n_workers: int | None = None) -> Executor:
     if name == "process":
         return ProcessExecutor(n_workers)
     raise UnknownName("executor", name, EXECUTORS)
-
-
-def single_thread() -> None:
-    """Let this process compute with one thread, so that its numbers do not depend on the machine's load or cores."""
-    prepare(threads=1)
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 _worker: Worker | None = None

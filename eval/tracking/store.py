@@ -63,6 +63,11 @@ class Store:
             raise UnknownName("experiment", name, self.experiments())
         return str(found.experiment_id)
 
+    def experiment_name(self, experiment_id: str) -> str:
+        """Return the name of an experiment."""
+        with told(f"Experiment {experiment_id} cannot be looked up."):
+            return str(self._client.get_experiment(experiment_id).name)
+
     def create_experiment(self, name: str) -> str:
         """Return the id of an experiment, made if there is none of that name.
 

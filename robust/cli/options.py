@@ -73,3 +73,23 @@ output = click.option("-o", "--output", type=_FOLDER, metavar="DIR", help="Folde
 device = _shared(
     "--device", env="ROBUST_DEVICE", default="cpu", show_default=True, metavar="NAME", help="cpu or cuda:0."
 )
+executor = _shared(
+    "--executor",
+    env="ROBUST_EXECUTOR",
+    type=click.Choice(["process", "local"]),
+    default="process",
+    show_default=True,
+    help="Several processes on this machine, or this one only.",
+)
+workers = _shared(
+    "--workers", env="ROBUST_WORKERS", type=click.IntRange(min=1), metavar="N", help="Processes. Default: one per core."
+)
+cache_dir = _shared(
+    "--cache-dir",
+    env="ROBUST_CACHE_DIR",
+    type=_FOLDER,
+    default=Path(".robust"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of finished cells and downloaded weights.",
+)

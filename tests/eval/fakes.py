@@ -1,4 +1,4 @@
-"""Small data sets and detectors that need no network."""
+"""Small data sets, and detectors that see something in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from robust.datasets.images import file_sha256
@@ -55,3 +56,44 @@ class BrightDetector:
             return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, dtype=np.int64))
         box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         return Detections(np.array([box], dtype=np.float64), np.array([self.score]), np.array([PERSON.id]))
+
+
+def save_tiny_weights(path: Path, seed: int = 0) -> Path:
+    """Save an untrained one-class network, as Ultralytics saves it, that still finds plenty."""
+    from robust.eval.detectors.environment import load_ultralytics
+
+    load_ultralytics(threads=1)
+    import torch
+    from ultralytics import YOLO
+    from ultralytics.nn.tasks import yaml_model_load
+
+    torch.manual_seed(seed)
+    narrow = path.with_name("yolov8n-tiny.yaml")
+    content = {**yaml_model_load("yolov8n.yaml"), "nc": 1, "scales": {"n": [0.33, 0.0625, 256]}}
+    narrow.write_text(yaml.safe_dump(content), encoding="utf-8")
+    model = YOLO(str(narrow))
+    model.model.names = {0: PERSON.name}
+    # an untrained head scores everything low and alike: lift it over the floor, and spread it
+    for branch in model.model.model[-1].cv3:
+        torch.nn.init.normal_(branch[-1].weight, 0, 2.0)
+        torch.nn.init.normal_(branch[-1].bias, -3.0, 0.5)
+    model.save(path)
+    return path
+
+
+def write_data_yaml(folder: Path, n_images: int = 5) -> Path:
+    """Write val and test splits of `small_dataset` in YOLO's layout and return the data.yaml."""
+    for split in ("val", "test"):
+        dataset = small_dataset(folder / "images" / split, n_images, split)
+        labels = folder / "labels" / split
+        labels.mkdir(parents=True)
+        for image, objects in zip(dataset.images, dataset.annotations, strict=True):
+            lines = []
+            for x1, y1, x2, y2 in objects.boxes:
+                centre = ((x1 + x2) / 2 / image.width, (y1 + y2) / 2 / image.height)
+                size = ((x2 - x1) / image.width, (y2 - y1) / image.height)
+                lines.append(" ".join(map(repr, (0, *(float(v) for v in (*centre, *size))))))
+            (labels / image.file_name).with_suffix(".txt").write_text("\n".join(lines), encoding="utf-8")
+    path = folder / "data.yaml"
+    path.write_text("path: .\nval: images/val\ntest: images/test\nnames: [person]\n", encoding="utf-8")
+    return path

@@ -7,30 +7,17 @@ import pytest
 
 from robust.datasets.records import Category
 from robust.errors import DataError, UsageError
-from robust.eval.detectors.environment import load_ultralytics
 from robust.eval.detectors.yolo import YoloDetector
 from robust.eval.records import InferenceSettings
 
-PERSON = Category(1, "person")
+from ..fakes import PERSON, save_tiny_weights
+
 SETTINGS = InferenceSettings(imgsz=64)
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny untrained network, saved as Ultralytics saves it."""
-    load_ultralytics(threads=1)
-    import torch
-    from ultralytics import YOLO
-
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "tiny.pt"
-    model = YOLO("yolov8n.yaml")
-    model.model.names = {0: "person", **{i: f"other{i}" for i in range(1, 80)}}
-    # An untrained head scores everything alike and low: lift it over the floor
-    for branch in model.model.model[-1].cv3:
-        torch.nn.init.normal_(branch[-1].bias, -3.0, 0.5)
-    model.save(path)
-    return path
+    return save_tiny_weights(tmp_path_factory.mktemp("weights") / "tiny.pt")
 
 
 def some_images() -> list[np.ndarray]:

@@ -1,0 +1,239 @@
+"""An evaluation as an MLflow run: how it is found again, and what is logged to it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from robust.corruptions.records import CLEAN
+from robust.errors import IntegrityError, UsageError
+from robust.eval.engine.tables import ground_truth_to_bytes, predictions_to_bytes
+from robust.eval.evidence.assemble import CellResult
+from robust.eval.evidence.records import CandidateEvidence, CellEvidence, Evidence, TrainingEvidence
+from robust.eval.metrics.records import CocoMetrics, OperatingPoint
+from robust.eval.records import Candidate
+from robust.eval.tracking import tags
+from robust.eval.tracking.records import DatasetInput, RunInfo
+from robust.eval.tracking.store import Store
+
+FOLDER = "robust"
+EVIDENCE = f"{FOLDER}/evidence.json"
+HEADLINE = ("AP", "AP50", "AP75", "AR100")
+"""Metrics logged for each corrupted variant; the clean splits get all twelve."""
+
+
+def find_or_start(
+    store: Store, experiment_id: str, candidate: Candidate, *, key: str, marks: Mapping[str, str]
+) -> RunInfo:
+    """Return the run of this evaluation: the one that is there, finished or broken off, or a new one.
+
+    Args:
+        store: Where runs are.
+        experiment_id: Where the run lives.
+        candidate: Who is measured.
+        key: Hash of all that decides the evaluation.
+        marks: Tags of the evaluation.
+    """
+    same = store.find(experiment_id, {tags.KIND: "eval", tags.EVAL_KEY: key})
+    if same:
+        finished = [run for run in same if run.status == "FINISHED"]
+        return (finished or list(same))[0]
+    run_id = store.create_run(
+        experiment_id,
+        f"eval {candidate.name}",
+        parent=candidate.source_run_id,
+        tags={
+            **marks,
+            tags.KIND: "eval",
+            tags.SCHEMA_TAG: tags.SCHEMA,
+            tags.WEIGHTS_SHA256: candidate.weights_sha256,
+            tags.EVAL_KEY: key,
+            tags.ROLE: candidate.role,
+            **({tags.SOURCE_RUN_ID: candidate.source_run_id} if candidate.source_run_id else {}),
+        },
+    )
+    return store.run(run_id)
+
+
+def read_evidence(store: Store, run: RunInfo) -> Evidence:
+    """Read the evidence of an evaluation run.
+
+    Raises:
+        UsageError: the run holds none, because it was broken off.
+        IntegrityError: the file is not valid evidence of this schema.
+    """
+    with tempfile.TemporaryDirectory(prefix="robust-") as folder:
+        path = store.download(run.run_id, EVIDENCE, Path(folder))
+        if path is None:
+            raise UsageError(
+                f"Evaluation {run.name!r} ({run.run_id}) holds no evidence.",
+                f"Its status is {run.status}.",
+                "Run `robust eval` again: it goes on where it stopped.",
+            )
+        return parse_evidence(path.read_bytes(), f"run {run.run_id}")
+
+
+def parse_evidence(content: bytes, where: str) -> Evidence:
+    """Read evidence from JSON text.
+
+    Raises:
+        IntegrityError: it is not valid evidence of this schema.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return Evidence.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise IntegrityError(
+            f"The evidence of {where} is not valid.", f"{place}: {first['msg']}.", "Evaluate again to make it anew."
+        ) from error
+
+
+def training_evidence(store: Store, run: RunInfo) -> TrainingEvidence:
+    """Read what a training run logged, epoch by epoch.
+
+    Ultralytics logs the final evaluation of ``best.pt`` one step after the last epoch; the courses here end with the
+    last epoch.
+    """
+    loss = store.metric_history(run.run_id, "train/box_loss")
+    epochs = {point.step for point in loss}
+
+    def course(key: str) -> tuple[float, ...]:
+        return tuple(p.value for p in store.metric_history(run.run_id, key) if not epochs or p.step in epochs)
+
+    return TrainingEvidence(
+        run_id=run.run_id,
+        run_name=run.name,
+        status=run.status,
+        parameters=dict(sorted(run.params.items())),
+        logged_metrics=dict(sorted(run.metrics.items())),
+        train_box_loss=tuple(point.value for point in loss),
+        val_box_loss=course("val/box_loss"),
+        val_map=course("metrics/mAP50-95B"),
+    )
+
+
+def log_evaluation(
+    store: Store, run_id: str, evidence: Evidence, cells: Sequence[CellResult], inputs: Sequence[DatasetInput]
+) -> None:
+    """Log everything of one candidate's evaluation and finish the run.
+
+    Args:
+        store: Where the run is.
+        run_id: The evaluation run.
+        evidence: Of this one candidate.
+        cells: Its predictions with their ground truth.
+        inputs: The data it was measured on.
+    """
+    (measured,) = evidence.candidates
+    store.log_params(run_id, {**measured.inference, "suite": evidence.suite.name, "suite_seed": evidence.suite.seed})
+    store.log_metrics(run_id, flat_metrics(measured))
+    for data in inputs:
+        store.log_dataset(run_id, data)
+    with tempfile.TemporaryDirectory(prefix="robust-") as folder:
+        write_artifacts(Path(folder), evidence, cells)
+        store.log_folder(run_id, Path(folder), FOLDER)
+    store.finish(run_id)
+
+
+def write_artifacts(folder: Path, evidence: Evidence, cells: Sequence[CellResult]) -> None:
+    """Write the artifacts of one candidate's evaluation, with a manifest of their hashes."""
+    (measured,) = evidence.candidates
+    files: dict[str, bytes] = {
+        "evidence.json": evidence.to_json().encode(),
+        "conditions.csv": conditions_csv(measured.cells).encode(),
+        "sweep.csv": sweep_csv(measured).encode(),
+        "environment.json": _json(dict(evidence.environment)),
+    }
+    for cell in cells:
+        name = artifact_name(cell.split, cell.variant.name, judged=cell.split == judged_split(measured))
+        files[f"predictions/{name}.parquet"] = predictions_to_bytes(cell.predictions)
+        files[f"ground_truth/{name}.parquet"] = ground_truth_to_bytes(cell.truth)
+    files["manifest.json"] = _json({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def artifact_name(split: str, variant: str, *, judged: bool) -> str:
+    """File stem of a cell: ``night-3``; ``val-clean`` for the split that is not judged on."""
+    stem = variant.replace("/", "-")
+    return stem if judged else f"{split}-{stem}"
+
+
+def flat_metrics(measured: CandidateEvidence) -> dict[str, float | None]:
+    """Name the numbers of one candidate as MLflow metrics; undefined ones are None."""
+    judged = judged_split(measured)
+    flat: dict[str, float | None] = {}
+    for cell in measured.cells:
+        corruption, _, severity = cell.variant.partition("/")
+        prefix = corruption if not severity else f"{corruption}/s{severity}"
+        prefix = prefix if cell.split == judged else f"{cell.split}/{prefix}"
+        names = CocoMetrics.model_fields if corruption == CLEAN else HEADLINE
+        flat.update({f"{prefix}/{name}": getattr(cell.coco, name) for name in names})
+    for aggregate in measured.robustness:
+        flat[f"mPC/{aggregate.metric}"] = aggregate.mPC
+        flat[f"rPC/{aggregate.metric}"] = aggregate.rPC
+        flat[f"worst/{aggregate.metric}"] = aggregate.worst
+        flat.update({f"{name}/mean/{aggregate.metric}": mean for name, mean in aggregate.corruption_means.items()})
+    point = chosen_point(measured, judged, CLEAN)
+    if point is not None:
+        flat.update({f"operating_point/{name}": value for name, value in point.model_dump().items()})
+    return flat
+
+
+def chosen_point(measured: CandidateEvidence, split: str, variant: str) -> OperatingPoint | None:
+    """Return the counts at the chosen threshold in one cell; None when no threshold was chosen."""
+    threshold = measured.sweep.choice.threshold
+    for curve in measured.sweep.curves:
+        if (curve.split, curve.variant) == (split, variant):
+            return next((point for point in curve.points if point.threshold == threshold), None)
+    return None
+
+
+def conditions_csv(cells: Sequence[CellEvidence]) -> str:
+    """One row for each cell with the twelve COCO numbers; undefined ones are empty."""
+    rows = [
+        {"split": cell.split, "variant": cell.variant, "detections": cell.n_detections, **cell.coco.model_dump()}
+        for cell in cells
+    ]
+    return _csv(rows)
+
+
+def sweep_csv(measured: CandidateEvidence) -> str:
+    """One row for each cell and threshold."""
+    chosen = measured.sweep.choice.threshold
+    return _csv(
+        [
+            {"split": curve.split, "variant": curve.variant, **point.model_dump(), "chosen": point.threshold == chosen}
+            for curve in measured.sweep.curves
+            for point in curve.points
+        ]
+    )
+
+
+def judged_split(measured: CandidateEvidence) -> str:
+    """The split with corrupted variants, or the only one."""
+    splits = [cell.split for cell in measured.cells if cell.variant != CLEAN] or [measured.cells[0].split]
+    return splits[0]
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+    return stream.getvalue()
+
+
+def _json(content: object) -> bytes:
+    return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()

@@ -1,0 +1,68 @@
+"""The evidence of a report from the tracking store, and the report back into it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from robust.errors import UsageError
+from robust.eval.evaluation_run import FOLDER, read_evidence
+from robust.eval.evidence.assemble import merge
+from robust.eval.evidence.records import Evidence
+from robust.eval.selection import find_evaluations, without_evaluation
+from robust.eval.tracking import tags
+from robust.eval.tracking.store import Store
+
+
+def collect_evidence(*, experiment: str | None, run_ids: Sequence[str], tracking_uri: str | None) -> Evidence:
+    """Put the evidence of stored evaluations together; no image is read and no model is run.
+
+    Args:
+        experiment: All its evaluations; training runs without one are listed as not evaluated.
+        run_ids: Training or evaluation runs.
+        tracking_uri: Of the store.
+
+    Raises:
+        UsageError: nothing was named or evaluated, or the evaluations cannot be compared.
+    """
+    store = Store.open(tracking_uri)
+    runs = find_evaluations(store, experiment=experiment, run_ids=run_ids)
+    missing = without_evaluation(store, experiment, runs) if experiment and not run_ids else ()
+    merged = merge([read_evidence(store, run) for run in runs], missing)
+    used = {candidate.baseline for candidate in merged.candidates}
+    kept = tuple(c for c in merged.candidates if c.role == "candidate" or c.name in used)
+    if not kept:
+        raise UsageError(
+            "Only baselines have been evaluated.", fix="Evaluate candidates: robust eval --run-id or --weights."
+        )
+    return merged.model_copy(update={"candidates": kept})
+
+
+def log_report(folder: Path, *, evidence: Evidence, decision: str, summary: str, tracking_uri: str | None) -> str:
+    """Store a written report as a run of the experiment that its evidence is of.
+
+    A report with the same files is stored once.
+
+    Args:
+        folder: With report.html, report.md, evidence.json, decision.json and manifest.json.
+        evidence: That the report was made from.
+        decision: PROMOTE, REJECT or HOLD.
+        summary: Markdown of a few lines for the run's page.
+        tracking_uri: Of the store.
+
+    Returns:
+        The run's id.
+    """
+    store = Store.open(tracking_uri)
+    experiment_id = store.create_experiment(evidence.experiment)
+    sha256 = hashlib.sha256((folder / "report.html").read_bytes()).hexdigest()
+    marks = {tags.KIND: "report", tags.REPORT_SHA256: sha256}
+    same = [run for run in store.find(experiment_id, marks) if run.status == "FINISHED"]
+    if same:
+        return same[0].run_id
+    marks = {**marks, tags.SCHEMA_TAG: tags.SCHEMA, tags.DECISION: decision, tags.NOTE: summary}
+    run_id = store.create_run(experiment_id, f"report: {decision}", tags=marks)
+    store.log_folder(run_id, folder, FOLDER)
+    store.finish(run_id)
+    return run_id

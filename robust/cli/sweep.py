@@ -1,0 +1,64 @@
+"""``robust sweep``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from robust.cli import options
+from robust.cli.output import echo_json, echo_table
+
+_THRESHOLD = click.FloatRange(0, 1)
+
+
+@click.command("sweep")
+@options.run_id
+@options.experiment
+@click.option("--from", "start", type=_THRESHOLD, default=0.30, show_default=True, help="Lowest threshold.")
+@click.option("--to", "stop", type=_THRESHOLD, default=0.80, show_default=True, help="Highest threshold.")
+@click.option("--step", type=_THRESHOLD, default=0.01, show_default=True, help="Distance between thresholds.")
+@click.option("--min-precision", type=_THRESHOLD, help="The threshold must reach this precision on val.")
+@click.option("--max-fppi", type=click.FloatRange(0), help="At most so many false positives an image on val.")
+@click.option("--min-recall", type=_THRESHOLD, help="The threshold must reach this recall on val.")
+@options.output
+@options.tracking_uri
+@options.as_json
+def sweep_command(
+    run_ids: tuple[str, ...],
+    experiment: str | None,
+    output: Path | None,
+    tracking_uri: str,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Choose a confidence threshold from stored predictions.
+
+    No model is run. The threshold is chosen on val (highest F1, or highest recall under the given limits) and reported
+    on test and on every variant. Table, JSON and picture go to the evaluation runs, and to the folder of -o.
+    """
+    from robust.eval.evidence.assemble import SweepPlan
+    from robust.eval.metrics.records import ThresholdConstraints
+    from robust.eval.sweep import sweep_evaluations
+    from robust.eval.tracking.store import Store
+
+    limits = ThresholdConstraints(**{name: given[name] for name in ("min_precision", "max_fppi", "min_recall")})
+    plan = SweepPlan(given["start"], given["stop"], given["step"], limits)
+    swept = sweep_evaluations(Store.open(tracking_uri), plan, experiment=experiment, run_ids=run_ids, output=output)
+    if as_json:
+        echo_json([{"run_id": s.run_id, "name": s.candidate.name, "sweep": s.candidate.sweep} for s in swept])
+    else:
+        _show(swept)
+
+
+def _show(swept: Any) -> None:
+    rows = []
+    for one in swept:
+        point = one.point
+        numbers = (point.precision, point.recall, point.f1, point.fppi) if point else (None,) * 4
+        rows.append((one.candidate.name, one.candidate.sweep.choice.threshold, *numbers))
+    split = swept[0].judged_on
+    echo_table(("name", "threshold", *(f"{split} {name}" for name in ("precision", "recall", "F1", "FPPI"))), rows)
+    for reason in dict.fromkeys(s.candidate.sweep.choice.reason for s in swept if s.point is None):
+        click.echo(reason, err=True)
