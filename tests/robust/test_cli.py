@@ -32,7 +32,7 @@ HEAVY = (
     "rich",
     "pandas",
 )
-SHELL_MODULES = {"failures", "options", "output", "progress"}
+SHELL_MODULES = {"failures", "options", "output", "progress", "study"}
 
 
 @pytest.fixture
