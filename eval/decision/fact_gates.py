@@ -71,7 +71,9 @@ class SeedsGate(Gate):
 
     def examine(self, subject: Subject, candidate: CandidateEvidence) -> Finding:
         """Count seeds, the same seed or the same weights once."""
-        group = subject.study.group_of(candidate) or Group(candidate.configuration, (candidate,))
+        group = subject.study.group_of(candidate) or Group(
+            candidate.configuration.label, candidate.configuration, (candidate,)
+        )
         seeds = group.distinct_seeds
         if not seeds:
             return unknown("no training seed is known")

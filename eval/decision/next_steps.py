@@ -66,7 +66,7 @@ def _experiment(study: Study) -> str:
 
 
 def _missing_cells(study: Study, policy: Policy) -> NextStep | None:
-    judged = [(c, policy.judged_on, v.name) for c in study.evidence.candidates for v in study.evidence.suite.variants]
+    judged = [(c, policy.judged_on, v.name) for c in study.everybody for v in study.evidence.suite.variants]
     wanted = judged + [(c, policy.selection.split, CLEAN) for c in study.candidates]
     missing = [place for place in wanted if cell(*place) is None]
     if not missing:

@@ -72,8 +72,8 @@ def _few_images(study: Study, policy: Policy) -> Risk | None:
         return None
     seen = smallest_difference(counts.n_images)
     message = (
-        "The split {split} has {images} and {objects}. By planning values (not measured on these data) that gives an AP50 "
-        "interval of about +/-{width}, and shows differences above about {seen_low} to {seen_high} only."
+        "The split {split} has {images} and {objects}. By planning values (not measured on these data) that gives an "
+        "AP50 interval of about +/-{width}, and shows differences above about {seen_low} to {seen_high} only."
     )
     cause = fact(
         message,

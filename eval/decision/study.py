@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,17 +28,14 @@ class Group:
     """The candidates of one configuration.
 
     Attributes:
+        label: Short name of the configuration, unique in the study.
         configuration: What they share.
         candidates: Sorted by seed, then name.
     """
 
+    label: str
     configuration: ConfigurationEvidence
     candidates: tuple[CandidateEvidence, ...]
-
-    @property
-    def label(self) -> str:
-        """Short name of the configuration."""
-        return self.configuration.label
 
     @property
     def distinct_seeds(self) -> tuple[int, ...]:
@@ -56,14 +54,25 @@ class Study:
     evidence: Evidence
 
     @cached_property
+    def everybody(self) -> tuple[CandidateEvidence, ...]:
+        """Candidates and baselines; candidates that share a name carry the start of their run id or weights hash."""
+        times = Counter(c.name for c in self.evidence.candidates if c.role == "candidate")
+        return tuple(
+            c.model_copy(update={"name": f"{c.name} [{_mark(c)}]"})
+            if c.role == "candidate" and times[c.name] > 1
+            else c
+            for c in self.evidence.candidates
+        )
+
+    @cached_property
     def candidates(self) -> tuple[CandidateEvidence, ...]:
         """All candidates, baselines left out."""
-        return tuple(c for c in self.evidence.candidates if c.role == "candidate")
+        return tuple(c for c in self.everybody if c.role == "candidate")
 
     @cached_property
     def baselines(self) -> tuple[CandidateEvidence, ...]:
         """All baselines."""
-        return tuple(c for c in self.evidence.candidates if c.role == "baseline")
+        return tuple(c for c in self.everybody if c.role == "baseline")
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -71,9 +80,10 @@ class Study:
         by_configuration: dict[ConfigurationEvidence, list[CandidateEvidence]] = {}
         for candidate in self.candidates:
             by_configuration.setdefault(candidate.configuration, []).append(candidate)
+        labels = unique_labels(tuple(by_configuration))
         groups = [
-            Group(configuration, tuple(sorted(members, key=lambda c: (c.seed is None, c.seed or 0, c.name))))
-            for configuration, members in by_configuration.items()
+            Group(labels[shared], shared, tuple(sorted(members, key=lambda c: (c.seed is None, c.seed or 0, c.name))))
+            for shared, members in by_configuration.items()
         ]
         return tuple(sorted(groups, key=lambda g: (g.configuration.imgsz or 0, g.configuration.lr0 or 0.0, g.label)))
 
@@ -93,7 +103,7 @@ class Study:
 
     def candidate(self, name: str | None) -> CandidateEvidence | None:
         """The candidate or baseline of that name."""
-        return next((c for c in self.evidence.candidates if c.name == name), None)
+        return next((c for c in self.everybody if c.name == name), None)
 
     def baseline_of(self, candidate: CandidateEvidence) -> CandidateEvidence | None:
         """The baseline that a candidate must beat, if it was evaluated."""
@@ -148,6 +158,22 @@ class Study:
         if threshold is None or found is None:
             return None
         return next((p for p in found.points if abs(p.threshold - threshold) < THRESHOLD_TOLERANCE), None)
+
+
+def _mark(candidate: CandidateEvidence) -> str:
+    return (candidate.training.run_id if candidate.training else candidate.weights_sha256)[:8]
+
+
+def unique_labels(configurations: Sequence[ConfigurationEvidence]) -> dict[ConfigurationEvidence, str]:
+    """A label for each configuration; those that share one also show the settings in which they differ."""
+    labels = {}
+    for one in configurations:
+        alike = [c for c in configurations if c.label == one.label]
+        differing = [
+            field for field in ConfigurationEvidence.model_fields if len({getattr(c, field) for c in alike}) > 1
+        ]
+        labels[one] = " ".join([one.label, *(f"{field}={getattr(one, field)}" for field in differing)])
+    return labels
 
 
 def cell(candidate: CandidateEvidence, split: str, variant: str) -> CellEvidence | None:

@@ -109,7 +109,7 @@ def _plain(value: float | int | str | bool) -> str:
 def limits(view: View) -> tuple[str, ...]:
     """What was not evaluated, and what the numbers cannot say."""
     suite = view.study.evidence.suite
-    cells = [(c, v.name) for c in view.study.evidence.candidates for v in suite.variants]
+    cells = [(c, v.name) for c in view.study.everybody for v in suite.variants]
     absent = sum(cell(c, view.judged_on, name) is None for c, name in cells)
     said = [
         "No interval is computed yet: no gate about a metric can pass, and no difference can be told from noise.",
@@ -123,6 +123,7 @@ def limits(view: View) -> tuple[str, ...]:
         said.append(
             f"{absent} of {plural(len(cells), 'cell')} (candidate and variant) on {view.judged_on}: {NOT_MEASURED}."
         )
+    said += [f"{n.name}: {NOT_MEASURED}, {n.reason.rstrip('.')}." for n in view.study.evidence.not_evaluated]
     if view.card.missing:
         said.append(f"Human facts that nobody provided: {', '.join(view.card.missing)}.")
     return tuple(said)
@@ -160,7 +161,7 @@ def run_table(view: View) -> Table:
                 Cell(c.weights_sha256, "hash"),
             ),
         )
-        for c in view.study.evidence.candidates
+        for c in view.study.everybody
     )
     return Table("runs", "Weights that were evaluated", columns, rows)
 

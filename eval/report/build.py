@@ -125,16 +125,16 @@ def _sorted(gates: Sequence[GateResult]) -> list[GateResult]:
 
 
 def _gate_table(view: View) -> Table:
-    columns = ("Gate", "Outcome", "Tier", "Requirement", "Observed", "95 % interval", "Read on", "Reason")
+    columns = ("Gate", "Outcome", "Observed", "95 % interval", "Requirement", "Tier", "Read on", "Reason")
     rows = tuple(
         Row(
             gate.gate,
             (
                 Cell(f"{SYMBOLS[gate.outcome]} {gate.outcome}", STYLES[gate.outcome]),
-                Cell(gate.tier),
-                Cell(gate.requirement),
                 Cell(_observed(gate), "number" if gate.estimate.value is not None else "missing"),
                 Cell(_interval(gate)),
+                Cell(gate.requirement),
+                Cell(gate.tier),
                 Cell(_place(view, gate)),
                 Cell(gate.reason),
             ),
@@ -177,8 +177,8 @@ def _gates_note(gates: Sequence[GateResult]) -> str:
             counted = ", ".join(f"{mine.count(o)} {o.value}" for o in _WORST_FIRST if o in mine)
             parts.append(f"{tier.value}: {counted}")
     return (
-        f"{'; '.join(parts)}. A metric without an interval decides nothing, however good the observed value looks; what "
-        "is counted needs no interval."
+        f"{'; '.join(parts)}. A metric without an interval decides nothing, however good the observed value looks; "
+        "what is counted needs no interval."
     )
 
 

@@ -14,8 +14,9 @@ HEAT_STEPS = (0.9, 0.75, 0.6, 0.45, 0.3)
 """Retained shares at which a cell of the table gets one step darker."""
 
 NOTE = (
-    "Each number is measured on the same images, corrupted once for all candidates. Darker cells keep less of the "
-    "clean value. Mean is over severities; retained is mean divided by clean. Observed values, no interval."
+    "Each number is measured on the same images, corrupted once for all candidates. The stronger the shade, the "
+    "less of the clean value is kept. Mean is over severities; retained is mean divided by clean. Observed values, no "
+    "interval."
 )
 
 

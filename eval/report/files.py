@@ -20,7 +20,7 @@ from robust.eval.decision.yaml_file import parse_yaml
 from robust.eval.evidence.records import Evidence
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card
-from robust.eval.report.render import render_html, render_markdown
+from robust.eval.report.render import render_html, render_markdown, render_summary
 
 MANIFEST = "manifest.json"
 SOURCES = ("evidence.json", "policy.yaml", "card.yaml")
@@ -39,6 +39,7 @@ class ReportFiles:
         manifest: The hash of every file.
         decision: What it says.
         sha256: Hex digest of the HTML file.
+        summary: A few lines of Markdown.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class ReportFiles:
     manifest: Path
     decision: Decision
     sha256: str
+    summary: str
 
 
 def write_report(evidence: Evidence, policy: Policy, card: Card, out_dir: Path) -> ReportFiles:
@@ -76,6 +78,7 @@ def write_report(evidence: Evidence, policy: Policy, card: Card, out_dir: Path) 
         manifest=out_dir / MANIFEST,
         decision=decision,
         sha256=_sha256(contents["report.html"]),
+        summary=render_summary(build_context(evidence, policy, decision, card)),
     )
 
 

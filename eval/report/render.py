@@ -36,6 +36,12 @@ def render_markdown(context: ReportContext) -> str:
     return environment(html=False).get_template("report.md.j2").render(_fields(escaped))
 
 
+def render_summary(context: ReportContext) -> str:
+    """The decision box in Markdown, for the page of a run."""
+    escaped = map_text(context, escape_markdown)
+    return environment(html=False).get_template("summary.md.j2").render(_fields(escaped))
+
+
 def _fields(context: ReportContext) -> dict[str, object]:
     return {field.name: getattr(context, field.name) for field in dataclasses.fields(context)}
 

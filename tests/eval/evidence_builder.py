@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import cache
 
 from robust.eval.evidence.records import (
     CandidateEvidence,
@@ -240,6 +241,7 @@ def variant_evidence(name: str) -> VariantEvidence:
     )
 
 
+@cache
 def build_evidence() -> Evidence:
     return Evidence(
         experiment="tiny-persons",

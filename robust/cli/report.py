@@ -1,0 +1,66 @@
+"""``robust report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from robust.cli import options
+from robust.cli.output import echo_json
+from robust.cli.study import evidence_file, gather, store
+from robust.errors import UsageError
+
+
+@click.command("report")
+@options.experiment
+@options.run_id
+@evidence_file
+@options.policy
+@options.card
+@click.option("--lang", default="en", show_default=True, metavar="LANG", help="Language of the report: en.")
+@options.output
+@options.tracking_uri
+@options.as_json
+def report_command(
+    *,
+    experiment: str | None,
+    run_ids: tuple[str, ...],
+    evidence: Path | None,
+    policy: Path | None,
+    card: Path | None,
+    lang: str,
+    output: Path | None,
+    tracking_uri: str,
+    as_json: bool,
+) -> None:
+    """Write the decision report: HTML, Markdown, decision, evidence and a manifest of hashes.
+
+    Nothing is measured: the evidence comes from stored evaluations, or from a file. The same evidence, policy and card
+    give the same bytes.
+    """
+    from robust.eval.decision.policy import read_policy
+    from robust.eval.report.card import read_card
+    from robust.eval.report.files import write_report
+
+    if lang != "en":
+        raise UsageError(
+            f"The report cannot be written in {lang!r} yet.", "English is the only language so far.", "Use --lang en."
+        )
+    rules, facts = read_policy(policy), read_card(card)
+    found = gather(experiment, run_ids, evidence, tracking_uri)
+    written = write_report(found, rules, facts, output or Path("robust-report"))
+    run = None if evidence else store(written, found, tracking_uri)
+    if as_json:
+        echo_json(
+            {
+                "folder": written.folder,
+                "html": written.html,
+                "sha256": written.sha256,
+                "run_id": run,
+                "decision": written.decision,
+            }
+        )
+    else:
+        click.echo(f"{written.decision.verdict}: {written.decision.reason}")
+        click.echo(written.html)
