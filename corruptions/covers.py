@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robust.corruptions.laws import Pixels
+from robust.corruptions.light import mute
 from robust.corruptions.masks import Window
 
 Field = NDArray[np.float32]
@@ -78,13 +79,6 @@ class Site:
         x1, y1, x2, y2 = self.box
         h = y2 - y1
         return Window.around(x1 - left * h, y1 - top * h, x2 + right * h, y2 + bottom * h, self.size)
-
-    def tint(self, color: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take the colour out of (..., 3) as far as the picture itself has little (black and white, sepia)."""
-        sample = self.image[::16, ::16].astype(np.float32)
-        chroma = float((sample.max(axis=2) - sample.min(axis=2)).mean())
-        grey = color.mean(axis=-1, keepdims=True)
-        return np.asarray(grey + (color - grey) * np.float32(min(1.0, chroma / 25.0)), dtype=np.float32)
 
     def brightness(self, window: Window) -> float:
         """Return the mean grey of the surroundings, 0..255."""
@@ -204,7 +198,7 @@ def _pick(site: Site, colors: tuple[Color, ...]) -> Color:
 def _lit(site: Site, window: Window, color: Color, relative: float) -> NDArray[np.float32]:
     """Scale a daylight colour to the brightness around the window: float32 (3,)."""
     factor = np.clip(relative * site.brightness(window) / 115.0, 0.25, 1.5)
-    return site.tint(np.asarray(color, dtype=np.float32) * np.float32(factor))
+    return mute(np.asarray(color, dtype=np.float32) * np.float32(factor), site.image)
 
 
 def _noise(site: Site, size: tuple[int, int], grain: tuple[float, float], height: float) -> Field:
@@ -253,7 +247,7 @@ def _leaves(site: Site, window: Window, height: float) -> NDArray[np.float32]:
     crop = cv2.resize(tile[y : y + need[0], x : x + need[1]], (columns, rows), interpolation=cv2.INTER_LINEAR)
     tint = np.array([site.uniform(0.8, 1.15), 1.0, site.uniform(0.75, 1.0)], dtype=np.float32)
     factor = np.clip(site.brightness(window) / 90.0, 0.35, 1.6)
-    return site.tint(np.asarray(crop, dtype=np.float32) * (tint * np.float32(factor)))
+    return mute(np.asarray(crop, dtype=np.float32) * (tint * np.float32(factor)), site.image)
 
 
 @cache

@@ -51,6 +51,9 @@ def estimate(boxes: NDArray[np.float64], size: tuple[int, int]) -> Ground:
     feet, heights = boxes[:, 3], boxes[:, 3] - boxes[:, 1]
     upright = (heights >= 1.6 * (boxes[:, 2] - boxes[:, 0])) & (heights >= 12) & (feet < height - 2)
     feet, heights = feet[upright], heights[upright]
+    if len(feet) < 3:  # one face in a mirror or on a balcony says nothing about the ground
+        low = feet > 0.4 * height
+        feet, heights = feet[low], heights[low]
     if not len(feet):
         horizon = 0.45 * height
         return Ground(horizon, 1 / _EYE, 0.97 * height, horizon + 0.25 * height, False)

@@ -29,6 +29,14 @@ def linear_to_srgb(value: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(value <= 0.0031308, value * 12.92, 1.055 * np.maximum(value, 1e-12) ** (1 / 2.4) - 0.055)
 
 
+def mute(color: NDArray[np.float32], picture: Pixels) -> NDArray[np.float32]:
+    """Take the colour out of (..., 3) as far as a picture has little itself (black and white, sepia)."""
+    sample = picture[::16, ::16].astype(np.int16)
+    chroma = float((sample.max(axis=2) - sample.min(axis=2)).mean())
+    grey = color.mean(axis=-1, keepdims=True)
+    return np.asarray(grey + (color - grey) * np.float32(min(1.0, chroma / 25.0)), dtype=np.float32)
+
+
 @cache
 def decode_table() -> NDArray[np.float32]:
     """Linear light of each 8-bit code: float32 (256,), 0..1."""

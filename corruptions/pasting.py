@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from robust.corruptions.donors import Cutout, surrounding_light
 from robust.corruptions.laws import Pixels
-from robust.corruptions.light import decode_table, encode
+from robust.corruptions.light import decode_table, encode, mute
 from robust.corruptions.masks import Mask, Window
 from robust.datasets.records import Outline
 
@@ -53,6 +53,7 @@ def fit(cutout: Cutout, box: Box, picture: Pixels, *, mirror: bool) -> Pasted:
     shrink = cutout.pixels.shape[0] > height
     kind = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
     pixels = _relight(cutout, surrounding_light(picture, np.array(box)), cutout.pixels)
+    pixels = np.round(mute(pixels.astype(np.float32), picture)).astype(np.uint8)
     pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=kind), dtype=np.uint8)
     alpha = np.asarray(cv2.resize(cutout.alpha, (width, height), interpolation=kind), dtype=np.float32)
     if cutout.outline is not None:  # half a pixel of feathering hides the polygon's corners

@@ -8,7 +8,8 @@ Law, in linear light (sRGB decoded first, encoded last):
    white balance corrects a part; light pools on the ground with a dark sky above (``pools`` 0: even light).
 4. Sensor: shot noise (Poisson in electrons, ``electrons`` at full white in daylight) and Gaussian read noise, the
    model of the EMVA 1288 standard; both drawn by their joint quantile function.
-5. Partial automatic gain: ``gain`` of the lost stops are given back, after the noise, so the noise grows with it.
+5. Partial automatic gain: ``gain`` of the stops between the picture and a well exposed one (mean luminance 0.18) are
+   given back, after the noise, so the noise grows with it. A picture that was dark before gets more of it.
 
 Limits: no lamps, headlights or their glare in the picture, noise is white (no demosaicing, no JPEG), moving people are
 not blurred more than the street, windows and signs do not glow.
@@ -30,6 +31,8 @@ from scipy.stats import poisson
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 from robust.corruptions.light import LUMINANCE, decode, decode_table, encode, lamp_gains
 
+_WELL_EXPOSED = 0.18
+_MOST_GAIN = 12.0  # stops
 _LEVELS, _QUANTILES, _ROOT_MAX = 96, 2048, 12.0
 
 
@@ -39,7 +42,7 @@ class Night:
 
     Attributes:
         stops: Exposure loss in EV.
-        gain: Share of the lost stops that automatic gain gives back, 0..1.
+        gain: Share of the missing stops that automatic gain gives back, 0..1.
         kelvin: Colour temperature of the lamps.
         adaptation: Share of the lamp's colour that white balance corrects, 0..1.
         electrons: Electrons at full white in daylight exposure.
@@ -68,9 +71,15 @@ def darken(scene: Scene, context: Context, *, night: Night) -> Scene:
     electrons *= scale
     if night.pools > 0:
         electrons *= street_light(height, width, night.pools, phases)[:, :, None]
+    missing = max(0.0, math.log2(_WELL_EXPOSED * night.electrons / max(mean_luminance(electrons), 1e-3)))
     expose(electrons, night.read_noise, rng)
-    electrons *= np.float32(2.0 ** (night.gain * night.stops) / night.electrons)
+    electrons *= np.float32(2.0 ** (night.gain * min(missing, _MOST_GAIN)) / night.electrons)
     return scene.with_pixels(encode(electrons))
+
+
+def mean_luminance(linear: NDArray[np.float32]) -> float:
+    """Return the mean luminance of linear RGB (height, width, 3), from every fourth pixel each way."""
+    return float(linear[::4, ::4].mean(axis=(0, 1), dtype=np.float64) @ LUMINANCE)
 
 
 def shake(pixels: Pixels, length: float, angle: float) -> Pixels:

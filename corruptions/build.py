@@ -1,0 +1,149 @@
+"""Write variants to disk as data sets of their own: COCO, YOLO, and a manifest that says how they were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from robust.corruptions.apply import corrupt, read_from_disk
+from robust.corruptions.laws import ImageSource
+from robust.corruptions.records import Variant
+from robust.corruptions.suites import Suite
+from robust.datasets.coco import read_coco, write_coco
+from robust.datasets.export import export_names, whole_folder, write_text
+from robust.datasets.images import file_sha256, write_image
+from robust.datasets.records import Annotations, Dataset, ImageRecord
+from robust.datasets.yolo import write_yolo
+
+MANIFEST = "manifest.json"
+_LIBRARIES = ("albumentations", "numpy", "opencv-python", "scipy")
+
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class BuiltVariant:
+    """One variant on disk.
+
+    Attributes:
+        variant: Its name, ``night/3``.
+        path: Its folder.
+        fingerprint: Of the built data set, read from its COCO file.
+        n_images: Images in it.
+        n_objects: Objects that count.
+        n_ignored: Regions that are neither hit nor miss; the YOLO labels have no place for them.
+        found: True when it was there already.
+    """
+
+    variant: str
+    path: Path
+    fingerprint: str
+    n_images: int
+    n_objects: int
+    n_ignored: int
+    found: bool
+
+
+def build(
+    dataset: Dataset,
+    suite: Suite,
+    out: Path,
+    *,
+    source: ImageSource = read_from_disk,
+    report: Report | None = None,
+) -> tuple[BuiltVariant, ...]:
+    """Write every variant of a suite below ``out``, one folder each (``night-3``).
+
+    A folder appears whole or not at all. Variants that are there already, made of the same data by the same recipe, are
+    left alone, so an interrupted build goes on where it was. Images are PNG: the pixels are the variant's, bit for bit.
+
+    Args:
+        dataset: The clean split.
+        suite: What to make.
+        out: Where to.
+        source: How images are read.
+        report: Told (done, total) images.
+
+    Raises:
+        DataError: an image cannot be read, or a variant's folder holds something else.
+    """
+    total, built = len(suite.variants) * len(dataset), []
+    for position, variant in enumerate(suite.variants):
+        folder, done = Path(out) / variant.name.replace("/", "-"), position * len(dataset)
+        found = _found(folder, dataset, variant)
+        if found is None:
+            with whole_folder(folder) as temporary:
+                corrupted = _write_images(dataset, variant, temporary, source, _shifted(report, done, total))
+                manifest = _write_labels(dataset, corrupted, variant, temporary)
+            found = _record(folder, variant, manifest, found=False)
+        elif report is not None:
+            report(done + len(dataset), total)
+        built.append(found)
+    return tuple(built)
+
+
+def _shifted(report: Report | None, done: int, total: int) -> Callable[[int], None]:
+    return (lambda n: report(done + n, total)) if report is not None else (lambda _n: None)
+
+
+def _write_images(
+    dataset: Dataset, variant: Variant, folder: Path, source: ImageSource, report: Callable[[int], None]
+) -> Dataset:
+    images: list[ImageRecord] = []
+    annotations: list[Annotations] = []
+    for index, name in enumerate(export_names(dataset)):
+        made = corrupt(dataset, index, variant, source=source)
+        file_name = str(PurePosixPath(name).with_suffix(".png"))
+        path = folder / "images" / dataset.split / file_name
+        write_image(path, made.pixels)
+        images.append(replace(dataset.images[index], file_name=file_name, path=path, sha256=file_sha256(path)))
+        annotations.append(made.annotations)
+        report(index + 1)
+    name = f"{dataset.name}-{variant.name.replace('/', '-')}"
+    return replace(dataset, name=name, images=tuple(images), annotations=tuple(annotations))
+
+
+def _write_labels(dataset: Dataset, corrupted: Dataset, variant: Variant, folder: Path) -> dict[str, Any]:
+    coco = write_coco(corrupted, folder / "annotations" / f"{dataset.split}.json")
+    write_yolo([corrupted], folder)
+    manifest = {
+        "schema": 1,
+        "variant": variant.name,
+        "recipe": variant.recipe(),
+        "recipe_sha256": variant.sha256,
+        "source": {"name": dataset.name, "split": dataset.split, "fingerprint": dataset.fingerprint},
+        "fingerprint": read_coco(coco, dataset.split).fingerprint,  # as users will load it
+        "n_images": len(corrupted),
+        "n_objects": corrupted.n_objects,
+        "n_ignored": sum(int(a.iscrowd.sum()) for a in corrupted.annotations),
+        "libraries": {library: version(library) for library in _LIBRARIES},
+        "images": [
+            {"file_name": made.file_name, "sha256": made.sha256, "source_sha256": clean.sha256}
+            for made, clean in zip(corrupted.images, dataset.images, strict=True)
+        ],
+    }
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return manifest
+
+
+def _found(folder: Path, dataset: Dataset, variant: Variant) -> BuiltVariant | None:
+    """Return what was built here before from the same data by the same recipe; None otherwise."""
+    file = folder / MANIFEST
+    if not file.is_file():
+        return None
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        same = manifest["recipe_sha256"] == variant.sha256
+        same &= manifest["source"]["fingerprint"] == dataset.fingerprint
+    except (ValueError, KeyError, TypeError):
+        return None  # not ours: the folder is in the way, and `whole_folder` says so
+    return _record(folder, variant, manifest, found=True) if same else None
+
+
+def _record(folder: Path, variant: Variant, manifest: dict[str, Any], *, found: bool) -> BuiltVariant:
+    counts = (manifest["n_images"], manifest["n_objects"], manifest["n_ignored"])
+    return BuiltVariant(variant.name, folder, manifest["fingerprint"], *counts, found)
