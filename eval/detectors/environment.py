@@ -7,6 +7,7 @@ anything, and where its settings lie. Call `prepare` first, in every process; `l
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
 import shutil
 import sys
@@ -56,6 +57,13 @@ def prepare(threads: int | None = None) -> Path:
     return folder
 
 
+def chosen_threads() -> int:
+    """Return how many threads one process may compute with: ``OMP_NUM_THREADS``, or every available core."""
+    prepare()
+    text = os.environ["OMP_NUM_THREADS"]
+    return int(text) if text.isdigit() and int(text) > 0 else available_cores()
+
+
 def load_ultralytics(threads: int | None = None) -> ModuleType:
     """Prepare the environment, import Ultralytics and switch its trackers, hub and analytics off.
 
@@ -65,7 +73,7 @@ def load_ultralytics(threads: int | None = None) -> ModuleType:
     Returns:
         The ``ultralytics`` module.
     """
-    prepare(threads)
+    _store_fonts(prepare(threads) / "Ultralytics")
     import ultralytics
 
     _harden()
@@ -80,6 +88,18 @@ def _settings_folder() -> Path:
     os.environ["YOLO_CONFIG_DIR"] = str(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def _store_fonts(folder: Path) -> None:
+    """Put fonts where Ultralytics looks for its own before it downloads them: its check of any data set does so."""
+    names = [name for name in ("Arial.ttf", "Arial.Unicode.ttf") if not (folder / name).exists()]
+    matplotlib = importlib.util.find_spec("matplotlib")
+    if not names or matplotlib is None or matplotlib.origin is None:
+        return
+    font = Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names if font.is_file() else ():
+        shutil.copyfile(font, folder / name)
 
 
 def _harden() -> None:

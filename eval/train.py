@@ -1,0 +1,336 @@
+"""Train a grid of candidates: one run each, none twice, failures noted, seeds checked."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from robust import __version__
+from robust.datasets.data_yaml import is_coco
+from robust.datasets.load import find_source, load_dataset
+from robust.datasets.records import Dataset
+from robust.errors import DataError, UsageError
+from robust.eval.detectors.checkpoint import CheckpointInfo, check_weights
+from robust.eval.detectors.environment import available_cores, chosen_threads, prepare
+from robust.eval.tracking import tags
+from robust.eval.tracking.records import DatasetInput, RunInfo
+from robust.eval.tracking.store import Store
+from robust.eval.tracking.weights import BASE_FOLDER
+from robust.eval.training.fit import FitRequest, FitResult, fit
+from robust.eval.training.plan import Grid, TrainJob, plan_grid
+
+COPIED_BASE_BYTES = 20 * 2**20
+"""Starting weights up to this size are stored with every run, so that the baseline can always be evaluated."""
+
+Progress = Callable[[int, int], None]
+"""Called with epochs trained so far and in total; those of finished candidates count as trained."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One candidate of the grid.
+
+    Attributes:
+        name: Run name.
+        run_id: MLflow run.
+        status: FINISHED, FAILED or KILLED.
+        reused: It had been trained before and was not trained again.
+        reason: Why it did not finish.
+        seconds: Training time; 0 for reused ones.
+        tensors_sha256: Of the weights' tensors.
+        metrics: Of the best weights on val, by Ultralytics' names.
+    """
+
+    name: str
+    run_id: str
+    status: str
+    reused: bool
+    reason: str
+    seconds: float
+    tensors_sha256: str | None
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class GridResult:
+    """What a grid gave.
+
+    Attributes:
+        experiment: MLflow experiment.
+        candidates: In the order of the plan; those that were not begun before an interruption are missing.
+        warnings: What should make people suspicious, one sentence each.
+        interrupted: Somebody stopped it; running it again goes on where it stopped.
+    """
+
+    experiment: str
+    candidates: tuple[Trained, ...]
+    warnings: tuple[str, ...]
+    interrupted: bool
+
+    @property
+    def failed(self) -> tuple[Trained, ...]:
+        """Candidates whose training failed."""
+        return tuple(candidate for candidate in self.candidates if candidate.status == "FAILED")
+
+
+@dataclass(frozen=True)
+class _Study:
+    """What all trainings of a grid share."""
+
+    grid: Grid
+    experiment: str
+    experiment_id: str
+    train: Dataset
+    val: Dataset
+    base: CheckpointInfo
+    trust: bool
+    work: Path
+
+    def key(self, job: TrainJob) -> str:
+        return job.key(self.train.fingerprint, self.val.fingerprint, self.base.sha256)
+
+
+def train_grid(
+    grid: Grid,
+    store: Store,
+    experiment: str,
+    *,
+    jobs: int = 1,
+    trust: bool = False,
+    on_progress: Progress | None = None,
+) -> GridResult:
+    """Train every candidate of a grid that is not trained yet, and log each as a run.
+
+    A candidate that fails is logged as FAILED with its reason, and the others go on. An interruption (Ctrl-C) ends the
+    running ones as KILLED.
+
+    Args:
+        grid: What to train.
+        store: Where runs are logged.
+        experiment: Name; made if need be.
+        jobs: Trainings at the same time, each in a process of its own when there is more than one.
+        trust: Load starting weights that hold code.
+        on_progress: Called after each epoch, or with several jobs after each candidate.
+
+    Raises:
+        UsageError: a value of the grid cannot be used.
+        DataError: train or val is missing or wrong.
+        IntegrityError: the starting weights hold code.
+        StoreError: the store cannot be used.
+    """
+    plan = plan_grid(grid)
+    if jobs < 1:
+        raise UsageError(f"--jobs {jobs} is too small.", fix="Give at least 1.")
+    base = check_weights(grid.model, trust=trust)
+    if base.task not in (None, "detect"):
+        raise DataError(
+            f"{grid.model.name} is a network for {base.task!r}, not for detection.", fix="Give detection weights."
+        )
+    train, val = _load(grid.data, "train"), _load(grid.data, "val")
+    experiment_id = store.create_experiment(experiment)
+    with tempfile.TemporaryDirectory(prefix="robust-train-", ignore_cleanup_errors=True) as work:
+        shutil.copyfile(grid.model, Path(work) / "base.pt")
+        study = _Study(grid, experiment, experiment_id, train, val, base, trust, Path(work))
+        ended, interrupted = _run_all(plan, study, store, jobs, on_progress)
+    candidates = tuple(ended[job] for job in plan if job in ended)
+    return GridResult(experiment, candidates, _check_seeds(ended, store), interrupted)
+
+
+def _load(data: Path, split: str) -> Dataset:
+    if is_coco(find_source(data)):
+        raise DataError(
+            f"{data} holds one split, but training needs train and val.",
+            fix="Name a data.yaml with the lines `train: TRAIN.json` and `val: VAL.json`.",
+        )
+    return load_dataset(data, split)
+
+
+def _run_all(
+    plan: Sequence[TrainJob], study: _Study, store: Store, jobs: int, on_progress: Progress | None
+) -> tuple[dict[TrainJob, Trained], bool]:
+    """Train what is not trained; return how each job ended, and whether somebody interrupted."""
+    known = {job: run for job in plan if (run := _finished(store, study, job)) is not None}
+    ended = {job: _reused(run) for job, run in known.items()}
+    waiting = deque(job for job in plan if job not in ended)
+    total = sum(job.epochs for job in plan)
+    counter = itertools.count(sum(job.epochs for job in ended) + 1)
+
+    def on_epoch() -> None:
+        if on_progress is not None:
+            on_progress(min(next(counter), total), total)
+
+    runner = _here if jobs == 1 or len(waiting) < 2 else _in_processes
+    interrupted = False
+    for job, result in runner(waiting, study, store, jobs, on_epoch):
+        ended[job] = Trained(
+            job.name,
+            result.run_id,
+            result.status,
+            False,
+            result.reason,
+            result.seconds,
+            result.tensors_sha256,
+            dict(result.metrics or {}),
+        )
+        interrupted = interrupted or result.status == "KILLED"
+    return ended, interrupted
+
+
+def _here(
+    waiting: deque[TrainJob], study: _Study, store: Store, _jobs: int, on_epoch: Callable[[], None]
+) -> Iterator[tuple[TrainJob, FitResult]]:
+    threads = chosen_threads()
+    for job in waiting:
+        result = fit(_request(job, study, store, threads), on_epoch=_first(job.epochs, on_epoch))
+        yield job, result
+        if result.status == "KILLED":
+            return
+
+
+def _in_processes(
+    waiting: deque[TrainJob], study: _Study, store: Store, jobs: int, on_epoch: Callable[[], None]
+) -> Iterator[tuple[TrainJob, FitResult]]:
+    """Keep ``jobs`` processes busy. A process that dies takes only its own candidates with it."""
+    threads = max(1, available_cores() // jobs)
+    context = get_context("spawn")
+    stop = context.Event()
+    running: dict[Future[FitResult], tuple[TrainJob, str]] = {}
+    with ExitStack() as pools:
+        pool = pools.enter_context(_pool(jobs, context, stop, threads))
+        while waiting or running:
+            try:
+                while waiting and len(running) < jobs and not stop.is_set():
+                    job = waiting.popleft()
+                    request = _request(job, study, store, threads)
+                    running[pool.submit(_fit_in_worker, request)] = (job, request.run_id)
+                done = wait(running, return_when=FIRST_COMPLETED).done
+            except KeyboardInterrupt:
+                stop.set()  # the workers end after their current step, and log it
+                waiting.clear()
+                continue
+            broken = False
+            for future in done:
+                job, run_id = running.pop(future)
+                result, died = _result_of(future, run_id, store)
+                broken = broken or died
+                if result.status == "KILLED":
+                    stop.set()
+                    waiting.clear()
+                for _ in range(job.epochs):
+                    on_epoch()
+                yield job, result
+            if broken and not running:
+                pool = pools.enter_context(_pool(jobs, context, stop, threads))
+
+
+def _result_of(future: Future[FitResult], run_id: str, store: Store) -> tuple[FitResult, bool]:
+    try:
+        return future.result(), False
+    except BrokenProcessPool:
+        reason = "the training process died, perhaps for lack of memory; use fewer --jobs"
+        store.finish(run_id, "FAILED", reason)
+        return FitResult(run_id, "FAILED", reason), True
+
+
+_STOP: list[Any] = []  # the event of a worker process, set when it starts
+
+
+def _pool(jobs: int, context: Any, stop: Any, threads: int) -> ProcessPoolExecutor:
+    prepare(threads)  # the children inherit the environment
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(stop,))
+
+
+def _start_worker(stop: Any) -> None:
+    _STOP.append(stop)
+
+
+def _fit_in_worker(request: FitRequest) -> FitResult:
+    return fit(request, stop=_STOP[0])
+
+
+def _first(count: int, call: Callable[[], None]) -> Callable[[], None]:
+    """Call at most ``count`` times: the final validation of the best weights is no epoch."""
+    left = iter(range(count))
+
+    def limited() -> None:
+        if next(left, None) is not None:
+            call()
+
+    return limited
+
+
+def _request(job: TrainJob, study: _Study, store: Store, threads: int) -> FitRequest:
+    """Start the run, say what goes into it, and return what the fit needs."""
+    base = study.base
+    marks = {
+        tags.KIND: "train",
+        tags.SCHEMA_TAG: tags.SCHEMA,
+        tags.TRAIN_KEY: study.key(job),
+        tags.DATASET_SHA256: study.train.fingerprint,
+        tags.VAL_DATA_SHA256: study.val.fingerprint,
+        tags.BASE_WEIGHTS_SHA256: base.sha256,
+        "robust.version": __version__,
+        "robust.threads": str(threads),
+    }
+    run_id = store.create_run(study.experiment_id, job.name, tags=marks)
+    if base.size_bytes <= COPIED_BASE_BYTES:
+        artifact = f"{BASE_FOLDER}/{base.path.name}"
+        store.log_file(run_id, base.path, BASE_FOLDER)
+        store.set_tags(run_id, {tags.BASE_WEIGHTS_ARTIFACT: artifact})
+    for dataset, context in ((study.train, "training"), (study.val, "validation")):
+        profile = {"images": len(dataset), "objects": dataset.n_objects}
+        name = f"{dataset.name}/{dataset.split}"
+        store.log_dataset(run_id, DatasetInput(name, dataset.fingerprint, str(study.grid.data), context, profile))
+    return FitRequest(
+        job=job,
+        run_id=run_id,
+        tracking_uri=store.tracking_uri,
+        train=study.train,
+        val=study.val,
+        base=study.work / "base.pt",
+        data=str(study.grid.data),
+        model=str(study.grid.model),
+        experiment=study.experiment,
+        work=study.work,
+        threads=threads,
+        trust=study.trust,
+    )
+
+
+def _finished(store: Store, study: _Study, job: TrainJob) -> RunInfo | None:
+    runs = store.find(study.experiment_id, {tags.KIND: "train", tags.TRAIN_KEY: study.key(job)})
+    done = [run for run in runs if run.status == "FINISHED"]
+    return done[-1] if done else None
+
+
+def _reused(run: RunInfo) -> Trained:
+    tensors = run.tags.get(tags.TENSORS_SHA256)
+    metrics = {key: value for key, value in run.metrics.items() if key.startswith("metrics/")}
+    return Trained(run.name, run.run_id, run.status, True, "", 0.0, tensors, metrics)
+
+
+def _check_seeds(ended: dict[TrainJob, Trained], store: Store) -> tuple[str, ...]:
+    """Mark candidates of different seeds that have the same tensors: their spread would be a false zero."""
+    warnings = []
+    for (a, first), (b, second) in itertools.combinations(ended.items(), 2):
+        same = first.tensors_sha256 is not None and first.tensors_sha256 == second.tensors_sha256
+        if not same:
+            continue
+        axis = "seeds" if a.configuration == b.configuration else "settings"
+        warnings.append(
+            f"{first.name} and {second.name} have identical weights although their {axis} differ: "
+            "they count as one training, not two."
+        )
+        for one, other in ((first, second), (second, first)):
+            store.set_tags(one.run_id, {tags.SAME_WEIGHTS_AS: other.run_id})
+    return tuple(warnings)
