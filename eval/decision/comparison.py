@@ -39,7 +39,7 @@ class Case(Record):
 
 def scope(study: Study, split: str, variant: str = CLEAN, n_seeds: int | None = None) -> Scope:
     """What a number of this split was measured on."""
-    counts = study.splits.get(split)
+    counts = study.counts(split, variant)
     return Scope(
         split=split,
         variant=variant,
@@ -161,5 +161,5 @@ def _last_epoch(group: Group) -> Argument:
     last, known = n_best_epoch_last(group.candidates)
     if not last:
         return None
-    message = "In {last} of {runs} the last epoch is the best one on val: training stopped before it levelled off."
+    message = "In {last} of {runs} the last epoch is the best one on val: a sign that training may have stopped early."
     return False, fact(message, last=last, runs=plural(known, "run"))

@@ -40,8 +40,7 @@ def next_steps(study: Study, policy: Policy, decision: Decision) -> tuple[NextSt
         _more_images(study, policy),
         NextStep(
             what="Measure latency and size",
-            why="not measured: latency, memory, and accuracy of the exported file",
-            command="robust bench" + _experiment(study),
+            why="not measured: latency, memory, and accuracy of the exported file (robust bench is planned for it)",
         ),
         NextStep(
             what="Look at what went wrong",
@@ -72,10 +71,13 @@ def _missing_cells(study: Study, policy: Policy) -> NextStep | None:
     if not missing:
         return None
     splits = sorted({split for _, split, _ in missing})
+    data = missing[0][0].configuration.data
     return NextStep(
         what="Evaluate what is missing",
         why=f"{plural(len(missing), 'cell')} of {len(wanted)} not measured (on {', '.join(splits)})",
-        command=f"robust eval{_experiment(study)} --split {shlex.quote(splits[0])}",
+        command=f"robust eval{_experiment(study)} --data {shlex.quote(data)} --split {shlex.quote(splits[0])}"
+        if data
+        else None,
     )
 
 

@@ -16,6 +16,7 @@ from robust.eval.evidence.records import (
     Curve,
     Evidence,
     SplitEvidence,
+    VariantEvidence,
 )
 from robust.eval.metrics.records import OperatingPoint, RobustnessEvidence
 
@@ -97,6 +98,11 @@ class Study:
         """Corruptions of the suite in their order, clean left out."""
         return tuple(dict.fromkeys(v.corruption for v in self.evidence.suite.variants if v.corruption != CLEAN))
 
+    def counts(self, split: str, variant: str) -> SplitEvidence | VariantEvidence | None:
+        """Where images and objects of a cell were counted: a variant may hide objects or add some."""
+        of_variant = next((v for v in self.evidence.suite.variants if v.name == variant != CLEAN), None)
+        return of_variant or self.splits.get(split)
+
     def severities(self, corruption: str) -> tuple[int, ...]:
         """Severities of a corruption that the suite holds, rising."""
         return tuple(sorted({v.severity for v in self.evidence.suite.variants if v.corruption == corruption}))
@@ -144,6 +150,9 @@ class Study:
         if robustness is None or clean.missing == "not measured":
             return Estimate.of(None, "not measured")
         if robustness.clean != clean.value:  # the aggregates belong to another split
+            return Estimate.of(None, "not measured")
+        wanted = [v.name for v in self.evidence.suite.variants if corruption in {None, v.corruption}]
+        if not wanted or any(cell(candidate, split, variant) is None for variant in wanted):
             return Estimate.of(None, "not measured")
         if corruption is None:
             return Estimate.of(robustness.rPC)

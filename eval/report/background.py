@@ -111,8 +111,12 @@ def limits(view: View) -> tuple[str, ...]:
     suite = view.study.evidence.suite
     cells = [(c, v.name) for c in view.study.everybody for v in suite.variants]
     absent = sum(cell(c, view.judged_on, name) is None for c, name in cells)
-    said = [
-        "No interval is computed yet: no gate about a metric can pass, and no difference can be told from noise.",
+    said = []
+    if any(gate.estimate.value is not None and not gate.estimate.has_interval for gate in view.decision.gates):
+        said.append(
+            "No interval is computed yet: no gate about a metric can pass, no difference can be told from noise."
+        )
+    said += [
         f"Latency, memory use and exported files: {NOT_MEASURED}.",
         "Over-fitting, calibration of the scores, and the kinds of errors: not assessed.",
         f"Conditions evaluated: {', '.join((CLEAN, *view.study.corruptions))}; all but {CLEAN} are simulated from the "

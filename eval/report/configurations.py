@@ -8,7 +8,7 @@ from robust.eval.decision.study import CLEAN, Group
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.report.charts import Axis, Point, Series, fitted_axis, plot
 from robust.eval.report.context import Case, Cell, Chart, Row, Table
-from robust.eval.report.view import View, number, text, whole
+from robust.eval.report.view import OBSERVED, View, number, text, whole
 
 MAX_LETTERS = 26
 
@@ -24,7 +24,7 @@ def configuration_table(view: View) -> Table:
     )  # fmt: skip
     caption = (
         f"Means over seeds on clean images, {view.counts(val)}; {view.counts(test)}. Range: highest minus lowest seed. "
-        "Values on the selection split flatter the first row, because it was selected there. No intervals."
+        f"Values on the selection split flatter the first row, because it was selected there. {OBSERVED}"
     )
     return Table("configurations", caption, columns, tuple(rows))
 
@@ -60,7 +60,7 @@ def candidate_table(view: View) -> Table:
     rows += [_candidate_row(view, c) for c in view.study.baselines]
     caption = (
         f"Clean images; {view.counts(val)}; {view.counts(test)}. Precision and recall at each one's own chosen "
-        "threshold, IoU 0.5. Observed values, no interval."
+        f"threshold, IoU 0.5. {OBSERVED}"
     )
     return Table("candidates", caption, columns, tuple(rows))
 

@@ -8,15 +8,14 @@ from robust.eval.decision.study import CLEAN, ratio, robustness_of
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.report.charts import NARROW, Axis, Series, plot, unit_axis
 from robust.eval.report.context import Cell, Chart, Row, Table
-from robust.eval.report.view import View, number
+from robust.eval.report.view import OBSERVED, View, number
 
 HEAT_STEPS = (0.9, 0.75, 0.6, 0.45, 0.3)
 """Retained shares at which a cell of the table gets one step darker."""
 
 NOTE = (
-    "Each number is measured on the same images, corrupted once for all candidates. The stronger the shade, the "
-    "less of the clean value is kept. Mean is over severities; retained is mean divided by clean. Observed values, no "
-    "interval."
+    "Each number is measured on the same images, corrupted once for all candidates. The stronger the shade, the less "
+    f"of the clean value is kept. Mean is over severities; retained is mean divided by clean. {OBSERVED}"
 )
 
 
@@ -31,8 +30,8 @@ def degradation_table(view: View) -> Table:
     ]
     rows += [_suite_row(view, candidate, len(severities)) for candidate in view.shown if rows]
     caption = (
-        f"{view.metric} by corruption and severity, {view.counts(view.judged_on)} for each variant, all thresholds "
-        "from 0.001 up."
+        f"{view.metric} by corruption and severity, {view.counts(view.judged_on)} when clean (counts of each variant "
+        "are under Data), all thresholds from 0.001 up."
     )
     return Table("degradation", caption, columns, tuple(rows))
 

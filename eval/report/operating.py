@@ -8,7 +8,7 @@ from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.metrics.records import OperatingPoint
 from robust.eval.report.charts import Axis, Point, Series, plot, rising_axis, unit_axis
 from robust.eval.report.context import Chart, Fact, Row, Table
-from robust.eval.report.view import NOT_MEASURED, View, number, whole
+from robust.eval.report.view import NOT_MEASURED, OBSERVED, View, number, whole
 
 RATES = ("Precision", "Recall", "F1", "False positives per image")
 COUNTS = ("Found (TP)", "False (FP)", "Missed (FN)")
@@ -50,7 +50,7 @@ def operating_table(view: View) -> Table:
         rows = [_point_row(f"{v} ({s})", view.study.point(candidate, s, v)) for s, v in dict.fromkeys(places)]
     caption = (
         f"{view.name} at confidence threshold {view.threshold_of(candidate)} and IoU 0.5, the same everywhere; "
-        f"{view.counts(view.judged_on)} for each variant. Observed values, no interval."
+        f"{view.counts(view.judged_on)} when clean; TP + FN are the objects of each variant. {OBSERVED}"
     )
     return Table("operating", caption, ("Variant (split)", *RATES, *COUNTS), tuple(rows))
 

@@ -6,7 +6,7 @@ from robust.eval.decision.claims import plural, signed
 from robust.eval.decision.study import CLEAN
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.report.context import Cell, Code, Fact, Row, Table
-from robust.eval.report.view import NOT_MEASURED, View, number
+from robust.eval.report.view import NOT_MEASURED, OBSERVED, View, number
 
 
 def objectives(view: View) -> tuple[Fact, ...]:
@@ -32,7 +32,7 @@ def constraints(view: View) -> tuple[Fact, ...]:
             "Training as logged", f"{plural(len(view.study.candidates), 'run')}, {epochs or 'unknown number of'} epochs"
         ),
         Fact("Training data as counted", view.counts("train")),
-        Fact("Latency", f"{NOT_MEASURED} (robust bench)"),
+        Fact("Latency", NOT_MEASURED),
     )
 
 
@@ -80,7 +80,7 @@ def candidate_metrics(view: View) -> Table:
     against = view.baseline.name if view.baseline else "not evaluated"
     caption = (
         f"{view.name} on clean images, all thresholds from 0.001 up; {view.counts(val)} (selected there, so these "
-        f"flatter it); {view.counts(test)}. Baseline: {against}. No interval: no difference can be told from noise."
+        f"flatter it); {view.counts(test)}. Baseline: {against}. {OBSERVED}"
     )
     return Table("candidate-metrics", caption, columns, rows)
 

@@ -14,6 +14,7 @@ from robust.eval.report.card import Card
 from robust.eval.report.context import Cell
 
 NOT_MEASURED = "not measured"
+OBSERVED = "Observed values, no interval: no difference can be told from noise."
 
 
 @dataclass(frozen=True)

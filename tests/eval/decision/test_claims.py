@@ -207,3 +207,23 @@ def test_planning_numbers_are_those_of_the_published_formulas() -> None:
     assert images_needed(0.02) == (1300, 4400)
     assert half_width(40) == pytest.approx(0.124, abs=5e-4)
     assert smallest_difference(10) == pytest.approx((0.221, 0.416), abs=5e-4)
+
+
+def test_a_claim_about_a_variant_counts_the_objects_of_that_variant() -> None:
+    evidence = build_evidence()
+    night = evidence.suite.variants[5].model_copy(update={"n_objects": 61})
+    suite = evidence.suite.model_copy(
+        update={"variants": (*evidence.suite.variants[:5], night, *evidence.suite.variants[6:])}
+    )
+    texts = sentences(evidence.model_copy(update={"suite": suite}))["Robustness of the proposed candidate"]
+    assert any("(test, night/5, 10 images, 61 objects;" in text for text in texts)
+    assert any("(test, all variants, 10 images, 47 objects;" in text for text in texts)
+
+
+def test_a_suite_with_a_missing_cell_has_no_retained_share() -> None:
+    evidence = without_cells(build_evidence(), "test", "crowd/2")
+    study = Study(evidence)
+    candidate = study.candidates[0]
+    assert study.retained(candidate, "test", None, "AP50").missing == "not measured"
+    assert study.retained(candidate, "test", "crowd", "AP50").missing == "not measured"
+    assert study.retained(candidate, "test", "night", "AP50").value is not None
