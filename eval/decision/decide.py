@@ -113,7 +113,7 @@ def _reason(verdict: Verdict, selection: Selection, gates: Sequence[GateResult])
     critical = [gate for gate in gates if gate.tier is Tier.CRITICAL]
     if verdict is Verdict.REJECT:
         failed = [gate for gate in critical if gate.outcome is Outcome.FAIL]
-        return f"{len(failed)} of {len(critical)} critical gates failed: {_listed(failed)}."
+        return f"{len(failed)} of {len(critical)} critical gates failed: {_listed(failed, reasons=True)}."
     if selection.candidate is None:
         return f"No candidate can be proposed: {selection.reason}."
     if verdict is Verdict.PROMOTE:
@@ -131,5 +131,5 @@ def _cause(n_without_interval: int, n_open: int) -> str:
     return f" ({how_many} of them because no interval has been computed yet)"
 
 
-def _listed(gates: Sequence[GateResult]) -> str:
-    return "; ".join(gate.gate for gate in gates)
+def _listed(gates: Sequence[GateResult], *, reasons: bool = False) -> str:
+    return "; ".join(f"{gate.gate} ({gate.reason})" if reasons else gate.gate for gate in gates)

@@ -111,13 +111,19 @@ def _verdict(decision: Decision) -> Verdict:
 def _summary(view: View) -> tuple[Fact, ...]:
     return (
         Fact("Proposed candidate", view.name),
-        Fact("Baseline", view.baseline.name if view.baseline else "not evaluated"),
+        Fact("Baseline", _baseline(view)),
         Fact("Selected on", view.counts(view.selected_on)),
         Fact("Judged on", view.counts(view.judged_on)),
         Fact("Confidence threshold", view.threshold_of(view.candidate)),
         Fact("Owner", dict(view.card.facts("owner"))["Owner"]),
         Fact("Signature", "unsigned"),
     )
+
+
+def _baseline(view: View) -> str:
+    if view.candidate is None:
+        return "none: no candidate is proposed"
+    return view.baseline.name if view.baseline else "not evaluated"
 
 
 def _sorted(gates: Sequence[GateResult]) -> list[GateResult]:

@@ -35,7 +35,7 @@ def _group_row(view: View, group: Group) -> Row:
         values = [view.study.metric(c, split, CLEAN, view.metric).value for c in group.candidates]
         known = [value for value in values if value is not None]
         cells.append(number(view.study.mean_metric(group.candidates, split, CLEAN, view.metric)))
-        cells.append(_range(known))
+        cells.append(_range(known, len(values)))
     shares = [view.study.retained(c, view.judged_on, None, view.metric) for c in group.candidates]
     known = [share.value for share in shares if share.value is not None]
     complete = known and len(known) == len(shares)
@@ -45,8 +45,10 @@ def _group_row(view: View, group: Group) -> Row:
     return Row(group.label + (" (proposed)" if proposed else ""), tuple(cells), "chosen" if proposed else "")
 
 
-def _range(values: list[float]) -> Cell:
-    return number(max(values) - min(values)) if len(values) > 1 else Cell("needs 2 runs", "missing")
+def _range(known: list[float], n_runs: int) -> Cell:
+    if len(known) < n_runs:
+        return Cell("not known", "missing")
+    return number(max(known) - min(known)) if n_runs > 1 else Cell("needs 2 runs", "missing")
 
 
 def candidate_table(view: View) -> Table:

@@ -53,12 +53,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; ``columns`` starts with the column of row headers."""
+    """A table with a caption; ``columns`` starts with the column of row headers; ``empty`` is said without rows."""
 
     id: str
     caption: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    empty: str = "Not measured: there is nothing to put into this table."
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,9 @@ def test_gate_exits_with_the_decision(tmp_path: Path, evidence: Path) -> None:
     assert run("gate", "--evidence", evidence, "--policy", policy).exit_code == 0
     policy.write_text(text % 3)
     rejected = run("gate", "--evidence", evidence, "--policy", policy)
-    assert rejected.exit_code == 3 and rejected.stdout.startswith("REJECT: 1 of 1 critical gates failed: seeds.")
+    assert rejected.exit_code == 3 and rejected.stdout.startswith(
+        "REJECT: 1 of 1 critical gates failed: seeds (seeds 1, 42 in 2 runs)."
+    )
 
 
 @pytest.mark.parametrize(
