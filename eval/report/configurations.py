@@ -100,53 +100,47 @@ def _letter(i: int) -> str:
 
 def _seed_chart(view: View, split: str) -> Chart | None:
     groups = view.study.groups
-    runs: list[Point] = []
-    baselines: list[Point] = []
-    rows = []
-    for i, group in enumerate(groups):
-        for k, candidate in enumerate(group.candidates):
-            value = view.study.metric(candidate, split, CLEAN, view.metric)
-            runs.append(
-                (
-                    i + 0.2 + 0.4 * (k + 0.5) / len(group.candidates),
-                    value.value,
-                    f"{candidate.name}: {view.metric} {score(value)}",
-                )
-            )
-            rows.append(
-                Row(f"{_letter(i)}: {group.label}", (text(candidate.name), text(candidate.seed), number(value)))
-            )
-        baseline = view.study.baseline_of(group.candidates[0])
-        if baseline is not None:
-            value = view.study.metric(baseline, split, CLEAN, view.metric)
-            baselines.append((i + 0.75, value.value, f"{baseline.name} (baseline): {view.metric} {score(value)}"))
-            rows.append(
-                Row(f"{_letter(i)}: {group.label}", (text(f"{baseline.name} (baseline)"), Cell("none"), number(value)))
-            )
-    known = [y for _, y, _ in runs + baselines if y is not None]
+    placed = [
+        (i, at, candidate, view.study.metric(candidate, split, CLEAN, view.metric))
+        for i, group in enumerate(groups)
+        for at, candidate in _columns(view, group, i)
+    ]
+    known = [value.value for *_, value in placed if value.value is not None]
     if not known:
         return None
+    points: dict[str, list[Point]] = {"candidate": [], "baseline": []}
+    rows = []
+    for i, at, candidate, value in placed:
+        points[candidate.role].append((at, value.value, f"{candidate.name}: {view.metric} {score(value)}"))
+        seed = text(candidate.seed if candidate.role == "candidate" else "baseline")
+        rows.append(Row(f"{_letter(i)}: {groups[i].label}", (text(candidate.name), seed, number(value))))
     axis = Axis("configuration", 0.0, float(len(groups)), tuple((i + 0.5, _letter(i)) for i in range(len(groups))))
     series = [
-        Series("one training run (seed)", "a", tuple(runs), joined=False),
-        Series("its untouched starting weights", "c", tuple(baselines), joined=False),
+        Series("one training run (seed)", "a", tuple(points["candidate"]), joined=False),
+        Series("its untouched starting weights", "c", tuple(points["baseline"]), joined=False),
     ]
     key = "; ".join(f"{_letter(i)} is {group.label}" for i, group in enumerate(groups))
+    name = f"chart-seeds-{split}" if split.isalnum() else "chart-seeds-other"
+    where = view.counts(split)
+    columns = ("Configuration", "Run", "Seed", view.metric)
     return Chart(
-        id=f"chart-seeds-{split}" if split.isalnum() else "chart-seeds-other",
+        id=name,
         title=f"{view.metric} of every seed, clean {split} images",
         description=(
             f"One point for each training run. {key}. The vertical axis fits the points and need not start at 0. "
-            f"{view.counts(split)}; no interval."
+            f"{where}; no interval."
         ),
         plot=plot(axis, fitted_axis(view.metric, known), series),
-        table=Table(
-            f"chart-seeds-{split}-data" if split.isalnum() else "chart-seeds-other-data",
-            f"{view.metric} on clean images, {view.counts(split)}",
-            ("Configuration", "Run", "Seed", view.metric),
-            tuple(rows),
-        ),
+        table=Table(f"{name}-data", f"{view.metric} on clean images, {where}", columns, tuple(rows)),
     )
+
+
+def _columns(view: View, group: Group, i: int) -> list[tuple[float, CandidateEvidence]]:
+    """Where each run of the i-th configuration stands, side by side, and its baseline to the right of them."""
+    n = len(group.candidates)
+    placed = [(i + 0.2 + 0.4 * (k + 0.5) / n, candidate) for k, candidate in enumerate(group.candidates)]
+    baseline = view.study.baseline_of(group.candidates[0])
+    return placed if baseline is None else [*placed, (i + 0.75, baseline)]
 
 
 def case_texts(view: View) -> tuple[Case, ...]:
