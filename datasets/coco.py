@@ -30,8 +30,8 @@ def read_coco(json_path: Path, split: str, images: Path | None = None) -> Datase
         json_path: The annotation file.
         split: What to call the split.
         images: Folder that file names are relative to. Left out: the first that holds the first image, of the one that
-            the file names itself (ours do), the JSON's folder, ``../images``, ``../images/<stem>``, ``../<stem>``,
-            where the stem is also tried without its first word (``instances_val2017``, ``val2017``).
+            the file names itself (ours do), the JSON's folder, ``../images``, ``..``, ``../images/<stem>`` and
+            ``../<stem>``, where the stem is also tried without its first word (``instances_val2017``, ``val2017``).
 
     Raises:
         DataError: Something in the file or the images is wrong: the first error, naming the annotation.
@@ -146,7 +146,7 @@ def _image_root(file: Path, values: dict[str, Any], folder: Path | None, names: 
     hint = info.get(_IMAGE_ROOT) if isinstance(info, dict) else None
     stems = [file.stem, *([file.stem.partition("_")[2]] if "_" in file.stem else [])]
     candidates = [here / hint] if isinstance(hint, str) else []
-    candidates += [here, here.parent / "images"]
+    candidates += [here, here.parent / "images", here.parent]
     candidates += [here.parent / "images" / stem for stem in stems] + [here.parent / stem for stem in stems]
     for candidate in candidates:
         if not names or (candidate / names[0]).is_file():
@@ -240,8 +240,10 @@ def _annotation_item(image: ImageRecord, annotations: Annotations, i: int) -> di
 
 
 def _extent(low: float, high: float) -> float:
-    """Return the width for which ``low + width`` is ``high`` again, bit for bit."""
+    """Return the width for which ``low + width`` is ``high`` again, bit for bit.
+
+    Where rounding to even leaves no such width, it is off by the last bit.
+    """
     extent = high - low
-    while low + extent != high:  # off by a rounding error: at most a few steps, as the width is the smaller number
-        extent = math.nextafter(extent, math.inf if low + extent < high else -math.inf)
-    return extent
+    near = (extent, math.nextafter(extent, math.inf), math.nextafter(extent, -math.inf))
+    return next((width for width in near if low + width == high), extent)

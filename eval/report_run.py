@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def log_report(folder: Path, *, evidence: Evidence, decision: str, summary: str,
         return same[0].run_id
     marks = {**marks, tags.SCHEMA_TAG: tags.SCHEMA, tags.DECISION: decision, tags.NOTE: summary}
     run_id = store.create_run(experiment_id, f"report: {decision}", tags=marks)
-    store.log_folder(run_id, folder, FOLDER)
+    for name in (*json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"], "manifest.json"):
+        store.log_file(run_id, folder / name, FOLDER)  # the folder may hold files that are not ours
     store.finish(run_id)
     return run_id

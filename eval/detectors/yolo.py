@@ -54,8 +54,6 @@ class YoloDetector:
         info = check_weights(weights, trust=trust)
         self._settings = settings
         self._mapping = map_classes(info.names, categories, renamed)
-        if info.task != "detect":
-            raise DataError(f"{weights.name} is a network for {info.task!r}, not for detection.")
         if not info.finite:
             raise DataError(
                 f"{weights.name} holds NaN or infinity.", "Its training diverged.", "Use another checkpoint."
@@ -114,5 +112,7 @@ def _load(weights: Path, device: str, trust: bool) -> Any:
         from ultralytics.nn.tasks import load_checkpoint
 
         network, _ = load_checkpoint(str(weights), device=torch.device("cpu"))
+    if network.task != "detect":  # Ultralytics guesses the task of files that do not say
+        raise DataError(f"{weights.name} is a network for {network.task!r}, not for detection.")
     network.fuse(verbose=False)
     return network.eval().to(device)

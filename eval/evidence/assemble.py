@@ -204,7 +204,13 @@ def sweep_evidence(cells: Sequence[CellResult], plan: SweepPlan) -> SweepEvidenc
     """Sweep the confidence threshold over every cell and choose one on ``plan.chosen_on``, clean."""
     grid = threshold_grid(plan.start, plan.stop, plan.step)
     curves = tuple(
-        Curve(split=cell.split, variant=cell.variant.name, points=sweep(cell.truth, cell.predictions, grid))
+        Curve.of(
+            cell.split,
+            cell.variant.name,
+            sweep(cell.truth, cell.predictions, grid),
+            n_images=len(cell.truth.image_ids),
+            n_objects=cell.truth.n_objects,
+        )
         for cell in cells
     )
     basis = next((c for c in curves if c.split == plan.chosen_on and c.variant == CLEAN), None)

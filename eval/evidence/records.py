@@ -6,11 +6,13 @@ machine's paths or the order of work, so the same models and data give the same 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from robust.eval.metrics.records import CocoMetrics, OperatingPoint, Record, RobustnessEvidence, Share, ThresholdChoice
+from robust.eval.metrics.thresholds import operating_point
 
 SCHEMA_VERSION = 1
 
@@ -83,11 +85,47 @@ class CellEvidence(Record):
 
 
 class Curve(Record):
-    """The sweep of one candidate on one variant of one split."""
+    """The sweep of one candidate on one variant of one split, at IoU 0.5.
+
+    Only the counts are stored, one of each for every threshold; the rates follow from them.
+    """
 
     split: str
     variant: str
-    points: tuple[OperatingPoint, ...]
+    n_images: Annotated[int, Field(ge=1)]
+    n_objects: Annotated[int, Field(ge=0)]
+    thresholds: tuple[Share, ...]
+    tp: tuple[int, ...]
+    fp: tuple[int, ...]
+
+    @classmethod
+    def of(cls, split: str, variant: str, points: Sequence[OperatingPoint], *, n_images: int, n_objects: int) -> Curve:
+        """Make a curve of operating points with rising thresholds."""
+        return cls(
+            split=split,
+            variant=variant,
+            n_images=n_images,
+            n_objects=n_objects,
+            thresholds=tuple(point.threshold for point in points),
+            tp=tuple(point.tp for point in points),
+            fp=tuple(point.fp for point in points),
+        )
+
+    @model_validator(mode="after")
+    def _check(self) -> Curve:
+        if not len(self.thresholds) == len(self.tp) == len(self.fp):
+            raise ValueError("thresholds, tp and fp must be of the same length")
+        if any(not 0 <= hits <= self.n_objects for hits in self.tp) or any(count < 0 for count in self.fp):
+            raise ValueError("a count is below 0, or there are more hits than objects")
+        return self
+
+    @property
+    def points(self) -> tuple[OperatingPoint, ...]:
+        """The operating points, by rising threshold."""
+        return tuple(
+            operating_point(threshold, tp, fp, self.n_objects - tp, self.n_images)
+            for threshold, tp, fp in zip(self.thresholds, self.tp, self.fp, strict=True)
+        )
 
 
 class SweepEvidence(Record):

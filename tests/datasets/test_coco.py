@@ -134,7 +134,9 @@ def test_what_is_no_coco_file_is_an_error(tmp_path: Path, text: str | bytes) -> 
         read_coco(file, "test")
 
 
-@pytest.mark.parametrize("folder", ["annotations", "images", "images/instances_val", "images/val", "val", "elsewhere"])
+@pytest.mark.parametrize(
+    "folder", ["annotations", "images", ".", "images/instances_val", "images/val", "val", "elsewhere"]
+)
 def test_images_are_found_in_the_usual_places(tmp_path: Path, folder: str) -> None:
     file = tmp_path / "annotations" / "instances_val.json"
     make_coco(file, coco_values(1), images=tmp_path / folder)

@@ -119,7 +119,7 @@ def operating_point(threshold: float, level: float, split: str) -> OperatingPoin
 def curve(plan: Plan, split: str, variant: str) -> Curve:
     level = level_at(plan, variant) + (0.03 if split == "val" else 0.0)
     points = tuple(operating_point(t, level, split) for t in THRESHOLDS)
-    return Curve(split=split, variant=variant, points=points)
+    return Curve.of(split, variant, points, n_images=N_IMAGES[split], n_objects=N_OBJECTS[split])
 
 
 def robustness(plan: Plan, metric: str) -> RobustnessEvidence:
@@ -283,11 +283,8 @@ def undefined(evidence: Evidence) -> Evidence:
     nothing = CocoMetrics(**dict.fromkeys(CocoMetrics.model_fields))
 
     def blank(c: CandidateEvidence) -> CandidateEvidence:
-        points = {"precision": None, "recall": None, "f1": None, "fppi": None, "tp": 0, "fp": 0, "fn": 0}
-        curves = tuple(
-            k.model_copy(update={"points": tuple(p.model_copy(update=points) for p in k.points)})
-            for k in c.sweep.curves
-        )
+        none = (0,) * len(THRESHOLDS)
+        curves = tuple(k.model_copy(update={"n_objects": 0, "tp": none, "fp": none}) for k in c.sweep.curves)
         choice = c.sweep.choice.model_copy(update={"threshold": None, "reason": "nothing to measure on val"})
         robust = tuple(
             r.model_copy(
