@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def train_command(
     ctx: click.Context,
+    /,
     *,
     as_json: bool,
     tracking_uri: str,
