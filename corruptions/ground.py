@@ -36,6 +36,10 @@ class Ground:
         """Return the height in pixels of a person who stands at row ``foot``; 0 above the horizon."""
         return max(0.0, self.slope * (foot - self.horizon))
 
+    def foot_of(self, height: float) -> float:
+        """Return the row at which a person looks ``height`` pixels tall."""
+        return self.horizon + height / self.slope
+
 
 def estimate(boxes: NDArray[np.float64], size: tuple[int, int]) -> Ground:
     """Estimate the ground from the people in the picture.

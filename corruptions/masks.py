@@ -14,7 +14,7 @@ from robust.datasets.records import Annotations, Outline
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Window:
     """A rectangle of whole pixels: columns ``x1`` to ``x2`` and rows ``y1`` to ``y2``, ends left out; never empty."""
 

@@ -52,11 +52,18 @@ class Crowd:
 
 @dataclass(eq=False)
 class _Plan:
-    """Who stands where: boxes of those who were there, then of those who were added, with what covers them."""
+    """Who stands where: those who were there, then those who were added.
+
+    Attributes:
+        boxes: Of everybody.
+        flat: Of everybody: True for who has no outline, and so cannot stand in front of newcomers.
+        covered: Of everybody: the share of the box behind others.
+        donors: Of those who were added.
+    """
 
     boxes: list[Box]
+    flat: list[bool]
     covered: list[float]
-    in_front: bool
     donors: list[Donor] = field(default_factory=list)
 
     def load(self, box: Box) -> dict[int, float]:
@@ -67,12 +74,21 @@ class _Plan:
             h = min(box[3], other[3]) - max(box[1], other[1])
             if w <= 0 or h <= 0:
                 continue
-            nearer = box[3] >= other[3] or (self.in_front and j < len(self.boxes) - len(self.donors))
+            nearer = box[3] >= other[3] or self.flat[j]
             behind = other if nearer else box
             share = w * h / ((behind[2] - behind[0]) * (behind[3] - behind[1]))
             key = j if nearer else len(self.boxes)
             added[key] = added.get(key, 0.0) + share
         return added
+
+    def add(self, box: Box, donor: Donor, load: dict[int, float]) -> None:
+        """Let somebody stand at ``box``."""
+        self.boxes.append(box)
+        self.flat.append(False)
+        self.covered.append(0.0)
+        self.donors.append(donor)
+        for j, share in load.items():
+            self.covered[j] += share
 
 
 def gather(scene: Scene, context: Context, *, crowd: Crowd) -> Scene:
@@ -98,36 +114,41 @@ def gather(scene: Scene, context: Context, *, crowd: Crowd) -> Scene:
 
 def _plan(scene: Scene, context: Context, crowd: Crowd) -> _Plan:
     """Choose places and donors; people for whom no place is found stay away."""
-    rng, annotations = context.rng, scene.annotations
-    size = (scene.pixels.shape[0], scene.pixels.shape[1])
-    counted = ~annotations.iscrowd
-    ground = estimate(annotations.boxes[counted], size)
+    annotations = scene.annotations
+    counted = np.flatnonzero(~annotations.iscrowd)
     boxes: list[Box] = [(float(b[0]), float(b[1]), float(b[2]), float(b[3])) for b in annotations.boxes[counted]]
-    outlined = any(annotations.outlines[int(i)] is not None for i in np.flatnonzero(counted))
-    plan = _Plan(boxes, [0.0] * len(boxes), in_front=not outlined)
-    pool, sha256 = donor_pool(context.dataset), context.dataset.images[context.index].sha256
+    plan = _Plan(boxes, [annotations.outlines[int(i)] is None for i in counted], [0.0] * len(boxes))
+    size = (scene.pixels.shape[0], scene.pixels.shape[1])
+    ground = estimate(annotations.boxes[counted], size)
     for _ in range(crowd.people):
         for _ in range(_TRIES):
-            foot, x, height = _place(plan, ground, size, crowd, rng)
-            if not _MIN_HEIGHT <= height <= 0.95 * size[0]:
-                continue
-            donor = pool.pick(rng, sha256, height, _UPSCALE)
-            if donor is None or donor.height * _UPSCALE < height:
-                continue
-            width = donor.width / donor.height * height
-            left = min(max(x - width / 2, 0.0), size[1] - width)
-            box = (left, foot - height, left + width, foot)
-            load = plan.load(box)
-            totals = [share + (plan.covered[j] if j < len(plan.boxes) else 0.0) for j, share in load.items()]
-            if left < 0 or box[1] < 0 or max(totals) > crowd.cover:
-                continue
-            plan.boxes.append(box)
-            plan.covered.append(0.0)
-            plan.donors.append(donor)
-            for j, share in load.items():
-                plan.covered[j] += share
-            break
+            if _seek(plan, ground, size, crowd, context):
+                break
     return plan
+
+
+def _seek(plan: _Plan, ground: Ground, size: tuple[int, int], crowd: Crowd, context: Context) -> bool:
+    """Try one place for one more person; True when it will do."""
+    foot, x, height = _place(plan, ground, size, crowd, context.rng)
+    if not _MIN_HEIGHT <= height <= 0.95 * size[0]:
+        return False
+    sha256 = context.dataset.images[context.index].sha256
+    donor = donor_pool(context.dataset).pick(context.rng, sha256, height, _UPSCALE)
+    if donor is None:
+        return False
+    if donor.height * _UPSCALE < height:  # enlarged they would be blurred: they stand farther away instead
+        height = donor.height * _UPSCALE
+        foot = ground.foot_of(height)
+    width = donor.width / donor.height * height
+    left = min(max(x - width / 2, 0.0), size[1] - width)
+    box = (left, foot - height, left + width, foot)
+    if left < 0 or box[1] < 0 or foot > size[0]:
+        return False
+    load = plan.load(box)
+    if max(share + (plan.covered[j] if j < len(plan.boxes) else 0.0) for j, share in load.items()) > crowd.cover:
+        return False
+    plan.add(box, donor, load)
+    return True
 
 
 def _place(
@@ -136,9 +157,10 @@ def _place(
     """Draw where somebody stands: row of the feet, middle column, height in pixels."""
     build = float(rng.uniform(0.92, 1.08))
     if plan.boxes and rng.random() < crowd.near:
-        x1, y1, x2, y2 = plan.boxes[int(rng.integers(len(plan.boxes)))]
+        neighbour = int(rng.integers(len(plan.boxes)))
+        x1, y1, x2, y2 = plan.boxes[neighbour]
         height, width = y2 - y1, x2 - x1
-        foot = min(y2 + height * float(rng.uniform(-0.10, 0.14)), size[0] - 1.0)
+        foot = min(y2 + height * float(rng.uniform(0.0 if plan.flat[neighbour] else -0.10, 0.14)), size[0] - 1.0)
         reach = width * (1 - float(rng.uniform(0.1, 1.0)) * crowd.overlap)
         x = (x1 + x2) / 2 + (reach if rng.random() < 0.5 else -reach)
         if height >= 1.6 * width and y2 < size[0] - 2 and ground.height_at(y2) > 0:  # the neighbour tells the scale

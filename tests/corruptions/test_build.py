@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from robust.cli.variants import variants_command
+from robust.corruptions.apply import corrupt
+from robust.corruptions.build import build
+from robust.corruptions.preview import chosen_images, write_preview
+from robust.corruptions.registry import names
+from robust.corruptions.suites import load_suite
+from robust.datasets.images import read_image, write_image
+from robust.datasets.load import load_dataset
+from robust.errors import DataError, UnknownName
+from tests.corruptions.street import Street
+
+
+@pytest.fixture
+def data_yaml() -> Path:
+    """A YOLO data set of three images on disk; the last one shows nobody."""
+    street = Street()
+    street.add_people(120, 160, [(20, 40, 44, 110)], seed=1)
+    street.add_people(120, 160, [(90, 40, 112, 104), (30, 50, 50, 100)], seed=2)
+    street.add_people(120, 160, [], seed=3)
+    for i, image in enumerate(street.images):
+        write_image(Path(f"data/images/test/{i}.png"), street.pixels[image.sha256])
+        rows = [
+            f"0 {(x1 + x2) / 320} {(y1 + y2) / 240} {(x2 - x1) / 160} {(y2 - y1) / 120}\n"
+            for x1, y1, x2, y2 in street.annotations[i].boxes.tolist()
+        ]
+        label = Path(f"data/labels/test/{i}.txt")
+        label.parent.mkdir(parents=True, exist_ok=True)
+        label.write_text("".join(rows), encoding="utf-8")
+    path = Path("data/data.yaml")
+    path.write_text("test: images/test\nnames: {0: person}\n", encoding="utf-8")
+    return path
+
+
+def test_a_built_set_holds_the_variant_s_pixels_and_ground_truth(data_yaml: Path) -> None:
+    dataset, suite = load_dataset(data_yaml, "test"), load_suite("core", severities=[3])
+    for built, variant in zip(build(dataset, suite, Path("out")), suite.variants, strict=True):
+        again = load_dataset(built.path / "annotations" / "test.json", "test")
+        manifest = json.loads((built.path / "manifest.json").read_text(encoding="utf-8"))
+        assert again.fingerprint == built.fingerprint == manifest["fingerprint"]
+        assert manifest["recipe_sha256"] == variant.sha256
+        assert manifest["source"]["fingerprint"] == dataset.fingerprint
+        for i, image in enumerate(again.images):
+            made = corrupt(dataset, i, variant)
+            assert np.array_equal(read_image(image.path), made.pixels)
+            assert again.annotations[i].boxes == pytest.approx(made.annotations.boxes)
+            assert again.annotations[i].visible == pytest.approx(made.annotations.visible)
+            assert manifest["images"][i]["sha256"] == image.sha256
+            assert manifest["images"][i]["source_sha256"] == dataset.images[i].sha256
+        yolo = load_dataset(built.path / "data.yaml", "test")
+        assert yolo.n_objects == again.n_objects == built.n_objects
+
+
+def test_an_interrupted_build_leaves_no_half_variant_and_goes_on_where_it_was(data_yaml: Path) -> None:
+    dataset, suite, calls = load_dataset(data_yaml, "test"), load_suite("core", severities=[1]), []
+
+    def stop(done: int, total: int) -> None:
+        calls.append((done, total))
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(dataset, suite, Path("out"), report=stop)
+    assert [p.name for p in Path("out").iterdir()] == ["night-1"]
+    assert calls == [(n, 9) for n in range(1, 6)]
+    second = build(dataset, suite, Path("out"))
+    assert [b.found for b in second] == [True, False, False]
+
+
+def test_a_folder_made_of_other_data_or_by_another_recipe_is_not_touched(data_yaml: Path) -> None:
+    dataset = load_dataset(data_yaml, "test")
+    build(dataset, load_suite("core", severities=[1]), Path("out"))
+    before = (Path("out/night-1/manifest.json")).read_bytes()
+    with pytest.raises(DataError, match="something is there already"):
+        build(dataset, load_suite("core", severities=[1], seed=9), Path("out"))
+    assert Path("out/night-1/manifest.json").read_bytes() == before
+
+
+def test_a_contact_sheet_has_a_row_for_each_image_and_corruption(data_yaml: Path) -> None:
+    dataset, suite = load_dataset(data_yaml, "test"), load_suite("core")
+    assert chosen_images(dataset, 5) == [0, 1]  # the third image shows nobody
+    sheet = read_image(write_preview(dataset, suite, Path("sheet.png"), images=2, width=80))
+    rows, columns = 2 * 3, 6
+    assert sheet.shape == (rows * (22 + 60 + 6), columns * (80 + 6), 3)
+    clean, dark = sheet[22:82, :80], sheet[22:82, 5 * 86 : 5 * 86 + 80]
+    assert dark.mean() < 0.6 * clean.mean()
+
+
+def invoke(*arguments: str) -> str:
+    result = CliRunner().invoke(variants_command, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_list_names_every_corruption_with_its_parameters_and_the_suites() -> None:
+    text, values = invoke("list"), json.loads(invoke("list", "--json"))
+    assert [entry["name"] for entry in values["corruptions"]] == list(names())
+    assert all(len(entry["rows"]) == 5 for entry in values["corruptions"])
+    assert "core" in {suite["name"] for suite in values["suites"]}
+    for name in names():
+        assert name in text
+
+
+def test_preview_and_build_from_the_command_line(data_yaml: Path) -> None:
+    assert invoke("preview", str(data_yaml), "-o", "sheet.jpg", "--images", "1").strip() == "sheet.jpg"
+    assert cv2.imread("sheet.jpg") is not None
+    built = json.loads(invoke("build", str(data_yaml), "out", "--severity", "2", "--json"))
+    assert [b["variant"] for b in built] == ["night/2", "occlusion/2", "crowd/2"]
+    assert "found" in invoke("build", str(data_yaml), "out", "--severity", "2")
+
+
+def test_bad_input_writes_nothing(data_yaml: Path) -> None:
+    runner = CliRunner()
+    unknown = runner.invoke(variants_command, ["build", str(data_yaml), "out", "--suite", "croe"])
+    assert isinstance(unknown.exception, UnknownName)
+    split = runner.invoke(variants_command, ["build", str(data_yaml), "out", "--split", "val"])
+    assert isinstance(split.exception, DataError)
+    suffix = runner.invoke(variants_command, ["preview", str(data_yaml), "-o", "sheet.xyz", "--images", "1"])
+    assert isinstance(suffix.exception, DataError)
+    assert not Path("out").exists()
+    assert not list(Path().glob("sheet*"))

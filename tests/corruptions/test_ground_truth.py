@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from robust.corruptions.apply import corrupt
+from robust.corruptions.ground_truth import new_ids, settle
+from robust.corruptions.laws import Scene
+from robust.corruptions.masks import ObjectMask, Window, fill, nearest_first
+from robust.corruptions.records import Variant
+from robust.corruptions.registry import make_variant
+from robust.datasets.records import Annotations
+from robust.errors import DataError
+from tests.corruptions.street import body, hard_street, inside
+
+BEFORE = Annotations.build(
+    [[0, 0, 10, 20], [20, 0, 30, 20], [40, 0, 50, 20]], [1, 1, 1], [1, 2, 3], visible=[1, 1, 0.1]
+)
+PIXELS = np.zeros((30, 60, 3), dtype=np.uint8)
+
+
+def after(visible: list[float], extra: float | None = None) -> Scene:
+    annotations = BEFORE.with_(visible=np.array(visible))
+    seen = BEFORE.boxes.copy()
+    seen[0] = [0, 0, 10, 12]
+    if extra is not None:
+        added = Annotations.build([[5, 5, 9, 15]], [1], [4], visible=[extra])
+        annotations = Annotations.concatenate([annotations, added])
+        seen = np.concatenate([seen, [[5, 5, 9, 9]]])
+    return Scene(PIXELS, annotations, seen)
+
+
+def test_whole_boxes_stay_and_the_nearly_hidden_are_ignored() -> None:
+    settled = settle(BEFORE, after([0.6, 0.19, 0.1], extra=0.1), "amodal")
+    assert np.array_equal(settled.boxes[:3], BEFORE.boxes)
+    assert settled.iscrowd.tolist() == [False, True, False, True]  # the third was that hidden before: not our doing
+
+
+def test_one_fifth_visible_still_counts() -> None:
+    assert not settle(BEFORE, after([1.0, 0.2, 0.1]), "amodal").iscrowd.any()
+
+
+def test_the_visible_policy_shrinks_what_was_covered_only() -> None:
+    settled = settle(BEFORE, after([0.6, 1.0, 0.1], extra=0.4), "visible")
+    assert settled.boxes.tolist() == [[0, 0, 10, 12], [20, 0, 30, 20], [40, 0, 50, 20], [5, 5, 9, 9]]
+    assert settled.area.tolist() == pytest.approx([120.0, 200.0, 200.0, 16.0])
+
+
+def test_ids_of_added_people_follow_the_largest_of_the_data_set() -> None:
+    dataset = hard_street().dataset
+    largest = max(int(a.ids.max()) for a in dataset.annotations if len(a))
+    assert new_ids(dataset, 2, 3).tolist() == [largest + 2001, largest + 2002, largest + 2003]
+    with pytest.raises(ValueError, match="1000"):
+        new_ids(dataset, 0, 1001)
+
+
+def test_clean_images_come_back_untouched() -> None:
+    street = hard_street()
+    made = corrupt(street.dataset, 0, Variant("clean", 0), source=street.source)
+    assert np.array_equal(made.pixels, street.pixels[street.images[0].sha256])
+    assert made.annotations is street.annotations[0]
+
+
+def test_an_image_that_changed_its_size_is_refused() -> None:
+    street = hard_street()
+    with pytest.raises(DataError, match="its record says 160 x 120"):
+        corrupt(street.dataset, 0, make_variant("night", 1), source=lambda _: np.zeros((3, 4, 3), dtype=np.uint8))
+
+
+def test_windows_hold_at_least_one_pixel_of_the_image() -> None:
+    assert Window.around(2.2, 3.7, 2.4, 3.9, (10, 10)) == Window(2, 3, 3, 4)
+    assert Window.around(-5, -5, -1, -1, (10, 10)) == Window(0, 0, 1, 1)
+    assert Window.around(8.5, 9.5, 40, 40, (10, 10)) == Window(8, 9, 10, 10)
+    assert Window(0, 0, 4, 4).common(Window(4, 0, 6, 6)) is None
+
+
+def test_outlines_are_filled_like_the_even_odd_rule_says() -> None:
+    polygon = body((3.3, 4.1, 33.7, 71.2))
+    ours, judge = fill((polygon,), Window(0, 0, 40, 80)), inside(polygon, 80, 40)
+    edge = (ours != judge).sum()
+    assert edge <= 0.08 * judge.sum()  # OpenCV also fills the pixels on the line
+    assert ours[judge].mean() > 0.99
+
+
+def test_overlapping_parts_of_an_outline_are_joined() -> None:
+    square = np.array([[2.0, 2.0], [8.0, 2.0], [8.0, 8.0], [2.0, 8.0]])
+    assert fill((square, square + 1), Window(0, 0, 12, 12))[5, 5]
+
+
+def test_seen_boxes_keep_the_exact_sides_that_nothing_covers() -> None:
+    box = np.array([2.3, 1.6, 9.7, 11.2])
+    mask = ObjectMask.of(box, None, (20, 20))
+    hidden = np.zeros(mask.window.size, dtype=np.bool_)
+    assert mask.seen_box(hidden, box).tolist() == box.tolist()
+    hidden[6:] = True
+    assert mask.seen_box(hidden, box).tolist() == [2.3, 1.6, 9.7, 7.0]
+    assert mask.seen_box(np.ones_like(hidden), box).tolist() == box.tolist()
+
+
+def test_who_stands_lower_is_nearer() -> None:
+    assert nearest_first(BEFORE.boxes * [[1], [2], [1]], [0, 1, 2]) == [1, 0, 2]
