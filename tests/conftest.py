@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 _FIXED = {
@@ -30,6 +31,9 @@ os.environ.update(_FIXED)
 _SETTINGS = tempfile.TemporaryDirectory(prefix="robust-tests-")
 os.environ["MPLCONFIGDIR"] = _SETTINGS.name
 os.environ["YOLO_CONFIG_DIR"] = _SETTINGS.name
+
+hypothesis.settings.register_profile("robust", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("robust")  # the same cases everywhere, and no failure because a machine is busy
 
 
 @pytest.fixture(autouse=True)
