@@ -31,6 +31,7 @@ from robust.datasets.records import Annotations
 _TRIES = 10
 _UPSCALE = 1.6
 _MIN_HEIGHT = 16.0
+_SMALLER = 0.6  # of the height of whoever stands behind: a child, or somebody who sits
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,11 @@ class _Plan:
     covered: list[float]
     donors: list[Donor] = field(default_factory=list)
 
-    def load(self, box: Box) -> dict[int, float]:
-        """Return what a new person at ``box`` adds to everybody's covered share; the new one comes last."""
+    def load(self, box: Box) -> dict[int, float] | None:
+        """Return what a new person at ``box`` adds to everybody's covered share; the new one comes last.
+
+        None when they would stand before somebody who looks much taller, a close-up: nearer people do not look smaller.
+        """
         added = {len(self.boxes): 0.0}
         for j, other in enumerate(self.boxes):
             w = min(box[2], other[2]) - max(box[0], other[0])
@@ -75,6 +79,8 @@ class _Plan:
             if w <= 0 or h <= 0:
                 continue
             nearer = box[3] >= other[3] or self.flat[j]
+            if nearer and box[3] - box[1] < _SMALLER * (other[3] - other[1]):
+                return None
             behind = other if nearer else box
             share = w * h / ((behind[2] - behind[0]) * (behind[3] - behind[1]))
             key = j if nearer else len(self.boxes)
@@ -142,9 +148,9 @@ def _seek(plan: _Plan, ground: Ground, size: tuple[int, int], crowd: Crowd, cont
     width = donor.width / donor.height * height
     left = min(max(x - width / 2, 0.0), size[1] - width)
     box = (left, foot - height, left + width, foot)
-    if left < 0 or box[1] < 0 or foot > size[0]:
-        return False
     load = plan.load(box)
+    if left < 0 or box[1] < 0 or foot > size[0] or load is None:
+        return False
     if max(share + (plan.covered[j] if j < len(plan.boxes) else 0.0) for j, share in load.items()) > crowd.cover:
         return False
     plan.add(box, donor, load)
@@ -161,7 +167,7 @@ def _place(
         x1, y1, x2, y2 = plan.boxes[neighbour]
         height, width = y2 - y1, x2 - x1
         foot = min(y2 + height * float(rng.uniform(0.0 if plan.flat[neighbour] else -0.10, 0.14)), size[0] - 1.0)
-        reach = width * (1 - float(rng.uniform(0.1, 1.0)) * crowd.overlap)
+        reach = width * (1 - float(rng.uniform(0.5, 1.0)) * crowd.overlap)
         x = (x1 + x2) / 2 + (reach if rng.random() < 0.5 else -reach)
         if height >= 1.6 * width and y2 < size[0] - 2 and ground.height_at(y2) > 0:  # the neighbour tells the scale
             return foot, x, build * height * ground.height_at(foot) / ground.height_at(y2)
@@ -226,11 +232,11 @@ CORRUPTIONS = (
         summary="The place fills with people who stand in front of each other.",
         cause="density",
         severities={
-            1: {"people": 2, "near": 0.4, "overlap": 0.3, "cover": 0.35},
-            2: {"people": 4, "near": 0.5, "overlap": 0.4, "cover": 0.45},
-            3: {"people": 7, "near": 0.6, "overlap": 0.5, "cover": 0.6},
-            4: {"people": 10, "near": 0.7, "overlap": 0.6, "cover": 0.75},
-            5: {"people": 14, "near": 0.8, "overlap": 0.7, "cover": 0.9},
+            1: {"people": 3, "near": 0.60, "overlap": 0.45, "cover": 0.50},
+            2: {"people": 5, "near": 0.75, "overlap": 0.60, "cover": 0.65},
+            3: {"people": 9, "near": 0.90, "overlap": 0.75, "cover": 0.80},
+            4: {"people": 13, "near": 0.95, "overlap": 0.80, "cover": 0.90},
+            5: {"people": 18, "near": 1.00, "overlap": 0.85, "cover": 1.00},
         },
         steps=_steps,
         measure=Measure("people added", "", people_added),

@@ -100,8 +100,8 @@ def _choose(
     if need <= 0:
         return None
     for kind in site.rng.permutation(len(KINDS))[:_TRIES]:
-        if KINDS[int(kind)] is vehicle and part.window.size[0] > 0.5 * site.size[0]:
-            continue  # a car in front of a close-up would fill the picture
+        if KINDS[int(kind)] is vehicle and not _fits_a_car(site):
+            continue
         placed = _place(KINDS[int(kind)](site), part, blocked, need)
         if placed is None:
             continue
@@ -111,6 +111,12 @@ def _choose(
         if harm <= _HARMLESS:
             break
     return best
+
+
+def _fits_a_car(site: Site) -> bool:
+    """A car in front of a close-up would fill the picture; in front of somebody high up it would hang in the air."""
+    height = site.size[0]
+    return site.box[3] - site.box[1] <= 0.5 * height and site.box[3] >= 0.45 * height
 
 
 def _place(cover: Cover, part: ObjectMask, blocked: Mask, need: int) -> _Placed | None:
@@ -163,11 +169,11 @@ CORRUPTIONS = (
         summary="Every person stands partly behind something: a pole, a bush, a car, a wall.",
         cause="occlusion",
         severities={
-            1: {"hidden": 0.15},
-            2: {"hidden": 0.30},
-            3: {"hidden": 0.45},
-            4: {"hidden": 0.60},
-            5: {"hidden": 0.72},
+            1: {"hidden": 0.10},
+            2: {"hidden": 0.20},
+            3: {"hidden": 0.30},
+            4: {"hidden": 0.45},
+            5: {"hidden": 0.60},
         },
         steps=_steps,
         measure=Measure("share of each person hidden", "", mean_hidden),

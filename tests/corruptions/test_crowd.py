@@ -149,3 +149,15 @@ def test_without_outlines_most_of_the_background_is_left_behind() -> None:
     alpha, truth = matte(pixels, window), mask[30:140, 40:75]
     assert alpha[truth].mean() > 0.8
     assert alpha[~truth].mean() < 0.2
+
+
+@pytest.mark.parametrize("outlined", [True, False])
+def test_nobody_small_is_put_in_front_of_a_close_up(outlined: bool) -> None:
+    street = crowded_street()
+    close_up = [(60.0, 20.0, 200.0, 180.0)]
+    position = street.add_people(180, 320, close_up, outlined=outlined, seed=9)
+    for severity in (1, 3, 5):
+        made = corrupt(street.dataset, position, make_variant("crowd", severity), source=street.source)
+        for x1, y1, x2, y2 in made.annotations.boxes[1:]:
+            in_front = (x1 < 200 and x2 > 60) and (not outlined or y2 > 180)
+            assert not in_front or y2 - y1 >= 0.58 * 160

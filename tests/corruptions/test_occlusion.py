@@ -64,7 +64,8 @@ def test_ignored_regions_get_no_cover_and_visible_shares_multiply() -> None:
     street.annotations[0] = street.annotations[0].with_(
         iscrowd=np.array([True, False, False]), visible=np.array([1.0, 0.5, 1.0])
     )
-    made = corrupt(street.dataset, 0, make_variant("occlusion", 2), source=street.source).annotations
+    variant = make_variant("occlusion", 2, overrides={"hidden": 0.3})
+    made = corrupt(street.dataset, 0, variant, source=street.source).annotations
     assert made.visible == pytest.approx([1.0, 0.35, 0.7], abs=0.03)
 
 
