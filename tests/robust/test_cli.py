@@ -162,7 +162,8 @@ def test_an_interruption_exits_130_and_tells_how_to_resume(failing: list[BaseExc
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a child")
 def test_control_c_exits_130_in_a_real_process() -> None:
     script = (
-        "import sys, time, robust.cli, click\n"
+        "import signal, time, robust.cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts without\n"
         "def wait(*_, **__): print('ready', flush=True); time.sleep(60)\n"
         "robust.cli.robust.callback = wait\n"
         "robust.cli.main(['doctor'])"
