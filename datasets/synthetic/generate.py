@@ -19,7 +19,7 @@ from robust.datasets.records import Annotations
 from robust.datasets.synthetic.scene import DEMO, PERSON, Domain, draw_scene, image_rng
 from robust.errors import DataError, UsageError
 
-DEFAULT_SPLITS: Mapping[str, int] = {"train": 100, "val": 50, "test": 80}
+DEFAULT_SPLITS: Mapping[str, int] = {"train": 160, "val": 60, "test": 80}
 _MARK = "synthetic.json"
 _VERSION = 1
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from robust.datasets.synthetic.generate import generate
 from robust.datasets.synthetic.scene import BASE
 from robust.errors import RobustError
+from robust.eval.detectors.environment import load_ultralytics
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ class Recipe:
         seed: Seed of the data and of the training.
         train: Training images.
         val: Validation images.
-        epochs: Passes over the training images.
+        epochs: Length of the learning rate's schedule, in passes over the training images.
+        stop: Passes after which training ends. Short of the schedule's end on purpose: the averaged weights are good
+            enough by then, and the demo's candidates shall have something to gain.
         imgsz: Side of the square input, pixels.
         batch: Images in one step.
         optimizer: Explicit, so that ``lr0`` counts.
@@ -46,6 +49,7 @@ class Recipe:
     train: int = 3000
     val: int = 150
     epochs: int = 14
+    stop: int = 9
     imgsz: int = 320
     batch: int = 8
     optimizer: str = "AdamW"
@@ -71,7 +75,6 @@ def train_base(out: Path, work: Path, recipe: Recipe) -> dict[str, float]:
         RobustError: training ended without weights.
     """
     work.mkdir(parents=True, exist_ok=True)
-    _prepare_environment(work)
     data = generate(
         work / "base",
         seed=recipe.seed,
@@ -80,39 +83,14 @@ def train_base(out: Path, work: Path, recipe: Recipe) -> dict[str, float]:
         domain=BASE,
         workers=recipe.threads,
     )
+    ultralytics = load_ultralytics(recipe.threads)
     import torch
-    from ultralytics.models import YOLO
 
     torch.set_num_threads(recipe.threads)
-    model = YOLO(str(_architecture(work, recipe)))
-    _silence_trackers(model)
-    model.train(
-        data=str(data.resolve()),
-        epochs=recipe.epochs,
-        imgsz=recipe.imgsz,
-        batch=recipe.batch,
-        nbs=recipe.batch,  # a step for every batch, no gradient accumulation
-        optimizer=recipe.optimizer,
-        lr0=recipe.lr0,
-        lrf=recipe.lrf,
-        seed=recipe.seed,
-        cos_lr=True,
-        warmup_epochs=0.5,
-        weight_decay=0.0005,
-        deterministic=True,
-        device="cpu",
-        workers=0,
-        cache="ram",
-        mosaic=0.0,
-        hsv_v=0.3,
-        scale=0.4,
-        amp=False,
-        plots=False,
-        val=True,
-        project=str(work.resolve()),
-        name="run",
-        exist_ok=True,
-    )
+    model = ultralytics.YOLO(str(_architecture(work, recipe)))
+    model.add_callback("on_fit_epoch_end", partial(_stop_after, recipe.stop))
+    place = {"data": str(data.resolve()), "project": str(work.resolve()), "name": "run", "exist_ok": True}
+    model.train(**_settings(recipe), **place)
     last = work / "run" / "weights" / "last.pt"
     if not last.is_file():
         raise RobustError("Training ended without weights.", fix=f"Read the output in {work / 'run'}.")
@@ -158,7 +136,7 @@ def export_clean(checkpoint: Path, out: Path, recipe: Recipe) -> dict[str, float
         "optimizer": None,
         "train_args": {
             **network.args,
-            "epochs": recipe.epochs,
+            "epochs": recipe.stop,
             "lr0": recipe.lr0,
             "optimizer": recipe.optimizer,
             "seed": recipe.seed,
@@ -168,29 +146,36 @@ def export_clean(checkpoint: Path, out: Path, recipe: Recipe) -> dict[str, float
         "version": ultralytics.__version__,
         "license": "AGPL-3.0 (network definition: Ultralytics, https://ultralytics.com/license)",
     }
-    partial = out.with_name(out.name + ".part")
-    torch.save(clean, partial)
-    partial.replace(out)
+    unfinished = out.with_name(out.name + ".part")
+    torch.save(clean, unfinished)
+    unfinished.replace(out)
     return metrics
 
 
-def _prepare_environment(work: Path) -> None:
-    """Keep Ultralytics off the network and out of the user's settings; must run before it is imported."""
-    config = work / "ultralytics-config"
-    config.mkdir(parents=True, exist_ok=True)
-    os.environ.update(
-        YOLO_OFFLINE="1", YOLO_AUTOINSTALL="false", NO_ALBUMENTATIONS_UPDATE="1", YOLO_CONFIG_DIR=str(config.resolve())
-    )
-
-
-def _silence_trackers(model: Any) -> None:
-    """Take the callbacks of experiment trackers away: this training is nobody's experiment."""
-    from ultralytics.utils import SETTINGS, callbacks
-
-    trackers = ("sync", "mlflow", "tensorboard", "wandb", "comet", "clearml", "dvc", "neptune", "raytune")
-    SETTINGS.update({name: False for name in trackers if name in SETTINGS})
-    callbacks.add_integration_callbacks = lambda _instance: None
-    model.callbacks = callbacks.get_default_callbacks()
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """Return what Ultralytics is told; whatever is not here keeps the default of the version in use."""
+    return {
+        "epochs": recipe.epochs,
+        "imgsz": recipe.imgsz,
+        "batch": recipe.batch,
+        "nbs": recipe.batch,  # a step for every batch, no gradient accumulation
+        "optimizer": recipe.optimizer,
+        "lr0": recipe.lr0,
+        "lrf": recipe.lrf,
+        "cos_lr": True,
+        "warmup_epochs": 0.5,
+        "weight_decay": 0.0005,
+        "mosaic": 0.0,  # new images are as cheap as mixed ones, and these keep their perspective
+        "hsv_v": 0.3,
+        "scale": 0.4,
+        "seed": recipe.seed,
+        "deterministic": True,
+        "device": "cpu",
+        "workers": 0,
+        "cache": "ram",
+        "amp": False,
+        "plots": False,
+    }
 
 
 def _architecture(work: Path, recipe: Recipe) -> Path:
@@ -206,6 +191,11 @@ def _architecture(work: Path, recipe: Recipe) -> Path:
     return path
 
 
+def _stop_after(epochs: int, trainer: Any) -> None:
+    if trainer.epoch + 1 >= epochs:
+        trainer.stop = True
+
+
 def _progress(done: int, total: int) -> None:
     if done % 500 == 0 or done == total:
         _log.info("%d of %d images drawn", done, total)
@@ -217,10 +207,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write")
     parser.add_argument("--work", type=Path, required=True, help="folder for data and training output")
-    for name in ("seed", "train", "val", "epochs"):
+    for name in ("seed", "train", "val", "epochs", "stop"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Recipe, name))
     options = parser.parse_args()
-    recipe = Recipe(seed=options.seed, train=options.train, val=options.val, epochs=options.epochs)
+    recipe = Recipe(options.seed, options.train, options.val, options.epochs, options.stop)
     metrics = train_base(options.out, options.work, recipe)
     sys.stdout.write(json.dumps(metrics, indent=2) + "\n")
 
