@@ -114,7 +114,7 @@ def annotate(sprites: list[tuple[Sprite, bool]], width: int, height: int) -> Ann
         height: Image height, pixels.
 
     Returns:
-        One annotation for each person that has a pixel in the image. ``boxes``: bounds of the whole silhouette, clipped
+        One annotation for each person of whom a pixel can be seen. ``boxes``: bounds of the whole silhouette, clipped
         to the image. ``outlines`` and ``area``: the part that can be seen. ``visible``: pixels that can be seen, over
         all pixels of the silhouette, those outside the image included. ``ids`` count from 1.
     """
@@ -132,9 +132,11 @@ def annotate(sprites: list[tuple[Sprite, bool]], width: int, height: int) -> Ann
             x0, y0 = columns.start, rows.start
             box = (float(x0 + xs[0]), float(y0 + ys[0]), float(x0 + xs[-1] + 1), float(y0 + ys[-1] + 1))
             people.append((index, box, int(solid.sum())))
+    counts = np.bincount(owner.ravel(), minlength=len(sprites) + 1)
+    people = [person for person in people if counts[person[0]] > 0]
     if not people:
         return Annotations.empty()
-    seen = [int((owner == index).sum()) for index, _, _ in people]
+    seen = [int(counts[index]) for index, _, _ in people]
     visible = np.array([s / total for s, (_, _, total) in zip(seen, people, strict=True)])
     boxes = np.array([box for _, box, _ in people])
     return Annotations.build(

@@ -49,6 +49,10 @@ def test_what_lies_outside_the_image_counts_as_hidden_and_is_cut_from_the_box() 
     assert result.visible.tolist() == [0.25]
 
 
+def test_a_person_behind_a_wall_is_not_annotated() -> None:
+    assert len(annotate([(block(5, 5, 20, 40), True), (block(0, 0, 60, 60), False)], 100, 80)) == 0
+
+
 def test_a_person_outside_the_image_is_not_annotated() -> None:
     assert len(annotate([(block(200, 0, 20, 40), True)], 100, 80)) == 0
 
