@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import signal
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from robust import __version__
 from robust.datasets.data_yaml import is_coco
@@ -21,13 +19,14 @@ from robust.datasets.load import find_source, load_dataset
 from robust.datasets.records import Dataset
 from robust.errors import DataError, UsageError
 from robust.eval.detectors.checkpoint import CheckpointInfo, check_weights
-from robust.eval.detectors.environment import available_cores, chosen_threads, prepare
+from robust.eval.detectors.environment import available_cores, chosen_threads
 from robust.eval.tracking import tags
 from robust.eval.tracking.records import DatasetInput, RunInfo
 from robust.eval.tracking.store import Store
 from robust.eval.tracking.weights import BASE_FOLDER
-from robust.eval.training.fit import FitRequest, FitResult, fit
+from robust.eval.training.fit import FitRequest
 from robust.eval.training.plan import Grid, TrainJob, plan_grid
+from robust.eval.training.workers import fit_here, fit_in_processes
 
 COPIED_BASE_BYTES = 20 * 2**20
 """Starting weights up to this size are stored with every run, so that the baseline can always be evaluated."""
@@ -141,9 +140,23 @@ def train_grid(
     with tempfile.TemporaryDirectory(prefix="robust-train-", ignore_cleanup_errors=True) as work:
         shutil.copyfile(grid.model, Path(work) / "base.pt")
         study = _Study(grid, experiment, experiment_id, train, val, base, trust, Path(work))
-        ended, interrupted = _run_all(plan, study, store, jobs, on_progress)
+        with _terminable():
+            ended, interrupted = _run_all(plan, study, store, jobs, on_progress)
     candidates = tuple(ended[job] for job in plan if job in ended)
     return GridResult(experiment, candidates, _check_seeds(ended, store), interrupted)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM (a scheduler's or container's stop) end the running candidates as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _load(data: Path, split: str) -> Dataset:
@@ -169,9 +182,13 @@ def _run_all(
         if on_progress is not None:
             on_progress(min(next(counter), total), total)
 
-    runner = _here if jobs == 1 or len(waiting) < 2 else _in_processes
+    def start(job: TrainJob) -> FitRequest:
+        return _request(job, study, store, chosen_threads() if alone else max(1, available_cores() // jobs))
+
+    alone = jobs == 1 or len(waiting) < 2
+    results = fit_here(waiting, start, on_epoch) if alone else fit_in_processes(waiting, start, jobs, store, on_epoch)
     interrupted = False
-    for job, result in runner(waiting, study, store, jobs, on_epoch):
+    for job, result in results:
         ended[job] = Trained(
             job.name,
             result.run_id,
@@ -186,89 +203,6 @@ def _run_all(
     return ended, interrupted
 
 
-def _here(
-    waiting: deque[TrainJob], study: _Study, store: Store, _jobs: int, on_epoch: Callable[[], None]
-) -> Iterator[tuple[TrainJob, FitResult]]:
-    threads = chosen_threads()
-    for job in waiting:
-        result = fit(_request(job, study, store, threads), on_epoch=_first(job.epochs, on_epoch))
-        yield job, result
-        if result.status == "KILLED":
-            return
-
-
-def _in_processes(
-    waiting: deque[TrainJob], study: _Study, store: Store, jobs: int, on_epoch: Callable[[], None]
-) -> Iterator[tuple[TrainJob, FitResult]]:
-    """Keep ``jobs`` processes busy. A process that dies takes only its own candidates with it."""
-    threads = max(1, available_cores() // jobs)
-    context = get_context("spawn")
-    stop = context.Event()
-    running: dict[Future[FitResult], tuple[TrainJob, str]] = {}
-    with ExitStack() as pools:
-        pool = pools.enter_context(_pool(jobs, context, stop, threads))
-        while waiting or running:
-            try:
-                while waiting and len(running) < jobs and not stop.is_set():
-                    job = waiting.popleft()
-                    request = _request(job, study, store, threads)
-                    running[pool.submit(_fit_in_worker, request)] = (job, request.run_id)
-                done = wait(running, return_when=FIRST_COMPLETED).done
-            except KeyboardInterrupt:
-                stop.set()  # the workers end after their current step, and log it
-                waiting.clear()
-                continue
-            broken = False
-            for future in done:
-                job, run_id = running.pop(future)
-                result, died = _result_of(future, run_id, store)
-                broken = broken or died
-                if result.status == "KILLED":
-                    stop.set()
-                    waiting.clear()
-                for _ in range(job.epochs):
-                    on_epoch()
-                yield job, result
-            if broken and not running:
-                pool = pools.enter_context(_pool(jobs, context, stop, threads))
-
-
-def _result_of(future: Future[FitResult], run_id: str, store: Store) -> tuple[FitResult, bool]:
-    try:
-        return future.result(), False
-    except BrokenProcessPool:
-        reason = "the training process died, perhaps for lack of memory; use fewer --jobs"
-        store.finish(run_id, "FAILED", reason)
-        return FitResult(run_id, "FAILED", reason), True
-
-
-_STOP: list[Any] = []  # the event of a worker process, set when it starts
-
-
-def _pool(jobs: int, context: Any, stop: Any, threads: int) -> ProcessPoolExecutor:
-    prepare(threads)  # the children inherit the environment
-    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(stop,))
-
-
-def _start_worker(stop: Any) -> None:
-    _STOP.append(stop)
-
-
-def _fit_in_worker(request: FitRequest) -> FitResult:
-    return fit(request, stop=_STOP[0])
-
-
-def _first(count: int, call: Callable[[], None]) -> Callable[[], None]:
-    """Call at most ``count`` times: the final validation of the best weights is no epoch."""
-    left = iter(range(count))
-
-    def limited() -> None:
-        if next(left, None) is not None:
-            call()
-
-    return limited
-
-
 def _request(job: TrainJob, study: _Study, store: Store, threads: int) -> FitRequest:
     """Start the run, say what goes into it, and return what the fit needs."""
     base = study.base
@@ -279,8 +213,8 @@ def _request(job: TrainJob, study: _Study, store: Store, threads: int) -> FitReq
         tags.DATASET_SHA256: study.train.fingerprint,
         tags.VAL_DATA_SHA256: study.val.fingerprint,
         tags.BASE_WEIGHTS_SHA256: base.sha256,
-        "robust.version": __version__,
-        "robust.threads": str(threads),
+        tags.VERSION: __version__,
+        tags.THREADS: str(threads),
     }
     run_id = store.create_run(study.experiment_id, job.name, tags=marks)
     if base.size_bytes <= COPIED_BASE_BYTES:

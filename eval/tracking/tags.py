@@ -8,6 +8,10 @@ from __future__ import annotations
 SCHEMA = "1"
 """Value of `SCHEMA_TAG`: counts changes of the meaning of our tags, metrics and artifacts."""
 
+VERSION = "robust.version"
+"""Of this project, when the run was made."""
+THREADS = "robust.threads"
+"""Threads that a training computed with: sums in another order may round otherwise."""
 KIND = "robust.kind"
 """train, eval or report."""
 SCHEMA_TAG = "robust.schema"

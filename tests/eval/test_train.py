@@ -6,6 +6,10 @@ import csv
 import hashlib
 import io
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -213,3 +217,25 @@ def test_one_coco_file_is_not_enough_to_train(study: Study, tmp_path: Path) -> N
     (tmp_path / "a.json").write_text('{"images": [], "annotations": [], "categories": []}', encoding="utf-8")
     with pytest.raises(DataError, match="train and val"):
         train_grid(replace(study.grid, data=tmp_path / "a.json"), study.store, "coco")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_processes_and_marks_their_runs(study: Study, tmp_path: Path, sent: str) -> None:
+    command = [sys.executable, "-m", "robust", "train", "--data", str(study.data), "--model", str(study.grid.model)]
+    command += ["--imgsz", "64", "--seed", "1", "--seed", "2", "--epochs", "2000", "--batch", "2", "--jobs", "2"]
+    started = subprocess.Popen(
+        [*command, "--patience", "2000", "--experiment", sent, "--tracking-uri", study.store.tracking_uri], cwd=tmp_path
+    )
+    try:
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline and started.poll() is None:
+            time.sleep(0.5)
+            runs = study.store.runs(sent) if sent in study.store.experiments() else ()
+            if len(runs) == 2 and all("train/box_loss" in run.metrics for run in runs):
+                break
+        started.send_signal(getattr(signal, sent))
+        assert started.wait(120) == 130
+    finally:
+        started.kill()
+    assert [run.status for run in study.store.runs(sent)] == ["KILLED", "KILLED"]
