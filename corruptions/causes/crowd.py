@@ -28,7 +28,7 @@ from robust.corruptions.masks import ObjectMask, object_masks
 from robust.corruptions.pasting import Box, Pasted, blend, fit
 from robust.datasets.records import Annotations
 
-_TRIES = 10
+_TRIES = 24
 _UPSCALE = 1.6
 _MIN_HEIGHT = 16.0
 _SMALLER = 0.6  # of the height of whoever stands behind: a child, or somebody who sits
@@ -42,7 +42,8 @@ class Crowd:
         people: How many are added, as far as there is room for them.
         near: Share of them that stand beside somebody.
         overlap: Largest share of the width by which they overlap that somebody.
-        cover: Largest share of anybody's box that those in front may cover, before another place is sought.
+        cover: Another place is sought where the shares of anybody's box covered by those in front would add up to more
+            (these overlap among themselves, so it may exceed 1).
     """
 
     people: int
@@ -167,7 +168,7 @@ def _place(
         x1, y1, x2, y2 = plan.boxes[neighbour]
         height, width = y2 - y1, x2 - x1
         foot = min(y2 + height * float(rng.uniform(0.0 if plan.flat[neighbour] else -0.10, 0.14)), size[0] - 1.0)
-        reach = width * (1 - float(rng.uniform(0.5, 1.0)) * crowd.overlap)
+        reach = width * (1 - float(rng.uniform(0.7, 1.0)) * crowd.overlap)
         x = (x1 + x2) / 2 + (reach if rng.random() < 0.5 else -reach)
         if height >= 1.6 * width and y2 < size[0] - 2 and ground.height_at(y2) > 0:  # the neighbour tells the scale
             return foot, x, build * height * ground.height_at(foot) / ground.height_at(y2)
@@ -232,11 +233,11 @@ CORRUPTIONS = (
         summary="The place fills with people who stand in front of each other.",
         cause="density",
         severities={
-            1: {"people": 3, "near": 0.60, "overlap": 0.45, "cover": 0.50},
-            2: {"people": 5, "near": 0.75, "overlap": 0.60, "cover": 0.65},
-            3: {"people": 9, "near": 0.90, "overlap": 0.75, "cover": 0.80},
-            4: {"people": 13, "near": 0.95, "overlap": 0.80, "cover": 0.90},
-            5: {"people": 18, "near": 1.00, "overlap": 0.85, "cover": 1.00},
+            1: {"people": 3, "near": 0.80, "overlap": 0.50, "cover": 0.7},
+            2: {"people": 6, "near": 0.95, "overlap": 0.70, "cover": 0.9},
+            3: {"people": 10, "near": 0.97, "overlap": 0.75, "cover": 1.0},
+            4: {"people": 15, "near": 0.97, "overlap": 0.78, "cover": 1.05},
+            5: {"people": 22, "near": 0.97, "overlap": 0.80, "cover": 1.1},
         },
         steps=_steps,
         measure=Measure("people added", "", people_added),

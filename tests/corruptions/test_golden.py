@@ -1,0 +1,33 @@
+"""Known bytes: a library upgrade that changes pixels must not pass unnoticed.
+
+When a corruption is changed on purpose, raise its ``version`` and put the new hashes here; the failing test
+prints them.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from robust.corruptions.apply import corrupt
+from robust.corruptions.registry import get, make_variant, names
+from tests.corruptions.street import digest, hard_street
+
+GOLDEN: dict[str, str] = {
+    "crowd": "v1 4599595e2389763c 8df773ea2a41ecbc a2a69aa679224fd8",
+    "night": "v1 007756f290e34045 58e69c989b59ab80 52bff059d63fbb3e",
+    "occlusion": "v1 9909484a88a73e78 2c69c766600cfb79 08d1aa2813af353f",
+}
+
+
+def made_now(name: str) -> str:
+    """First 16 digits of the hashes of three images at severity 3, with the corruption's version."""
+    street, variant = hard_street(), make_variant(name, 3)
+    dataset = street.dataset
+    digests = (digest(corrupt(dataset, i, variant, source=street.source))[:16] for i in (0, 1, 2))
+    return f"v{get(name).version} " + " ".join(digests)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_pixels_and_boxes_are_those_of_this_version(name: str) -> None:
+    assert name in GOLDEN, f"add the golden hashes of {name}: {made_now(name)!r}"
+    assert made_now(name) == GOLDEN[name]
