@@ -49,7 +49,7 @@ class Recipe:
     train: int = 3000
     val: int = 150
     epochs: int = 14
-    stop: int = 9
+    stop: int = 6
     imgsz: int = 320
     batch: int = 8
     optimizer: str = "AdamW"
