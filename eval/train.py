@@ -17,8 +17,8 @@ from robust import __version__
 from robust.datasets.data_yaml import is_coco
 from robust.datasets.load import find_source, load_dataset
 from robust.datasets.records import Dataset
-from robust.errors import DataError, UsageError
-from robust.eval.detectors.checkpoint import CheckpointInfo, check_weights
+from robust.errors import DataError, IntegrityError, UsageError
+from robust.eval.detectors.checkpoint import CheckpointInfo, check_weights, file_sha256
 from robust.eval.detectors.environment import available_cores, chosen_threads
 from robust.eval.tracking import tags
 from robust.eval.tracking.records import DatasetInput, RunInfo
@@ -138,12 +138,24 @@ def train_grid(
     train, val = _load(grid.data, "train"), _load(grid.data, "val")
     experiment_id = store.create_experiment(experiment)
     with tempfile.TemporaryDirectory(prefix="robust-train-", ignore_cleanup_errors=True) as work:
-        shutil.copyfile(grid.model, Path(work) / "base.pt")
+        _copy_base(base, Path(work))
         study = _Study(grid, experiment, experiment_id, train, val, base, trust, Path(work))
         with _terminable():
             ended, interrupted = _run_all(plan, study, store, jobs, on_progress)
     candidates = tuple(ended[job] for job in plan if job in ended)
     return GridResult(experiment, candidates, _check_seeds(ended, store), interrupted)
+
+
+def _copy_base(base: CheckpointInfo, work: Path) -> None:
+    """Copy the starting weights, so that a file replaced during a long grid changes neither trainings nor records."""
+    for copy in (
+        work / "base.pt",
+        work / BASE_FOLDER / base.path.name,
+    ):  # the former has a name Ultralytics leaves alone
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(base.path, copy)
+        if file_sha256(copy) != base.sha256:
+            raise IntegrityError(f"{base.path} changed while it was read.", fix="Wait for its writer, and run again.")
 
 
 @contextmanager
@@ -219,7 +231,7 @@ def _request(job: TrainJob, study: _Study, store: Store, threads: int) -> FitReq
     run_id = store.create_run(study.experiment_id, job.name, tags=marks)
     if base.size_bytes <= COPIED_BASE_BYTES:
         artifact = f"{BASE_FOLDER}/{base.path.name}"
-        store.log_file(run_id, base.path, BASE_FOLDER)
+        store.log_file(run_id, study.work / BASE_FOLDER / base.path.name, BASE_FOLDER)
         store.set_tags(run_id, {tags.BASE_WEIGHTS_ARTIFACT: artifact})
     for dataset, context in ((study.train, "training"), (study.val, "validation")):
         profile = {"images": len(dataset), "objects": dataset.n_objects}

@@ -213,6 +213,18 @@ def test_malicious_weights_are_refused_before_any_run_is_made(study: Study, tmp_
     assert "evil" not in study.store.experiments()
 
 
+def test_weights_replaced_during_a_grid_change_neither_trainings_nor_records(study: Study, tmp_path: Path) -> None:
+    model = shutil.copyfile(study.grid.model, tmp_path / "tiny.pt")
+    grid = replace(study.grid, model=model)
+    result = train_grid(grid, study.store, "replaced", on_progress=lambda done, total: model.write_bytes(b"other"))
+    assert [c.tensors_sha256 for c in result.candidates] == [c.tensors_sha256 for c in study.result.candidates]
+    for candidate in result.candidates:
+        run = study.store.run(candidate.run_id)
+        kept = study.store.download(run.run_id, run.tags[tags.BASE_WEIGHTS_ARTIFACT], tmp_path / run.run_id)
+        assert kept is not None
+        assert kept.read_bytes() == study.grid.model.read_bytes()
+
+
 def test_one_coco_file_is_not_enough_to_train(study: Study, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"images": [], "annotations": [], "categories": []}', encoding="utf-8")
     with pytest.raises(DataError, match="train and val"):
