@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -79,7 +78,9 @@ def connect(uri: str) -> MlflowClient:
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
-    with told(f"The tracking store {redact(uri)} cannot be opened."), _alone(path):
+    with told(f"The tracking store {redact(uri)} cannot be opened."):
+        if path is not None and _is_empty(path):
+            _create(path)
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
     return client
@@ -199,26 +200,36 @@ def _judge(uri: str, answer: Response) -> None:
     raise StoreError(f"The tracking server {uri} refuses requests ({status}).", why, fix)
 
 
-@contextmanager
-def _alone(path: Path | None) -> Iterator[None]:
-    """Let one process at a time create a SQLite store: MLflow's migrations fail when two run at once."""
-    lock = None if path is None else path.with_name(path.name + ".creating")
-    if path is None or lock is None or (path.exists() and path.stat().st_size and not lock.exists()):
-        yield
-        return
-    deadline = time.monotonic() + _LOCK_TIMEOUT
-    while True:
-        try:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            break
-        except FileExistsError:
-            if time.monotonic() > deadline:
-                raise StoreError(
-                    f"The tracking store {path} is being created by another process.",
-                    fix=f"If none runs, delete {lock}.",
-                ) from None
-            time.sleep(0.1)
+def _create(path: Path) -> None:
+    """Create a SQLite store: by one process at a time, and whole or not at all.
+
+    MLflow's migrations fail when two processes run them at once, and what a killed process leaves of them cannot be
+    opened. So the tables are made in a file of another name, under a lock that the system releases with its holder.
+    """
+    from filelock import FileLock, Timeout
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    lock = path.with_name(path.name + ".lock")
+    part = path.with_name(path.name + ".part")
     try:
-        yield
+        with FileLock(lock, timeout=_LOCK_TIMEOUT):
+            if not _is_empty(path):
+                return
+            for leftover in (part, part.with_name(part.name + "-journal")):
+                leftover.unlink(missing_ok=True)
+            folder = str(path.parent / "mlruns")
+            made = SqlAlchemyStore(f"sqlite:///{part.as_posix()}", folder)  # type: ignore[no-untyped-call]
+            made.engine.dispose()  # Windows moves no open file
+            part.replace(path)
+    except Timeout as error:
+        raise StoreError(
+            f"The tracking store {path} is being created by another process.", fix="Wait for it, or end it."
+        ) from error
     finally:
-        lock.unlink(missing_ok=True)
+        if not _is_empty(path):
+            with suppress(OSError):  # Windows: another process still waits for it
+                lock.unlink(missing_ok=True)
+
+
+def _is_empty(path: Path) -> bool:
+    return not path.exists() or not path.stat().st_size

@@ -71,7 +71,15 @@ def test_the_default_store_is_a_file_in_the_working_directory(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     Store.open()
     assert (tmp_path / "mlflow.db").is_file()
-    assert not (tmp_path / "mlflow.db.creating").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+def test_what_a_killed_process_left_of_a_new_store_does_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db.lock").touch()
+    (tmp_path / "mlflow.db.part").write_bytes(b"half of a database")
+    store = Store.open(f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}")
+    assert store.experiments() == ("Default",)
+    assert not (tmp_path / "mlflow.db.part").exists()
 
 
 def test_the_environment_names_the_store_and_the_argument_wins(
