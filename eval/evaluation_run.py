@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from robust.corruptions.records import CLEAN
-from robust.errors import IntegrityError, UsageError
+from robust.errors import UsageError
 from robust.eval.engine.tables import ground_truth_to_bytes, predictions_to_bytes
 from robust.eval.evidence.assemble import CellResult
+from robust.eval.evidence.parse import parse_evidence
 from robust.eval.evidence.records import CandidateEvidence, CellEvidence, Evidence, TrainingEvidence
 from robust.eval.metrics.records import CocoMetrics, OperatingPoint
 from robust.eval.records import Candidate
@@ -66,7 +67,7 @@ def read_evidence(store: Store, run: RunInfo) -> Evidence:
 
     Raises:
         UsageError: the run holds none, because it was broken off.
-        IntegrityError: the file is not valid evidence of this schema.
+        DataError: the file is not valid evidence of this schema.
     """
     with tempfile.TemporaryDirectory(prefix="robust-") as folder:
         path = store.download(run.run_id, EVIDENCE, Path(folder))
@@ -76,25 +77,7 @@ def read_evidence(store: Store, run: RunInfo) -> Evidence:
                 f"Its status is {run.status}.",
                 "Run `robust eval` again: it goes on where it stopped.",
             )
-        return parse_evidence(path.read_bytes(), f"run {run.run_id}")
-
-
-def parse_evidence(content: bytes, where: str) -> Evidence:
-    """Read evidence from JSON text.
-
-    Raises:
-        IntegrityError: it is not valid evidence of this schema.
-    """
-    from pydantic import ValidationError
-
-    try:
-        return Evidence.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise IntegrityError(
-            f"The evidence of {where} is not valid.", f"{place}: {first['msg']}.", "Evaluate again to make it anew."
-        ) from error
+        return parse_evidence(path.read_bytes(), f"The evidence of run {run.run_id}")
 
 
 def training_evidence(store: Store, run: RunInfo) -> TrainingEvidence:

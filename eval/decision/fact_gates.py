@@ -43,7 +43,8 @@ class OperatingPointGate(Gate):
         if choice.chosen_on == subject.split:
             return unknown(f"the threshold was chosen on {subject.split}, the split that judges")
         if choice.threshold is None:
-            return Finding(Estimate.of(None), Outcome.FAIL, f"no threshold qualifies: {choice.reason}")
+            # that none qualifies on these images is an observed value like any other: it takes an interval to reject
+            return unknown(f"no threshold qualifies on {choice.chosen_on}: {choice.reason}")
         inside = self.lowest <= choice.threshold <= self.highest
         return count(choice.threshold, inside, f"chosen on {choice.chosen_on}: {choice.rule}")
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from robust.corruptions.records import CLEAN, Variant
+from robust.datasets.counts import count_split
 from robust.datasets.records import Dataset
 from robust.errors import UsageError
 from robust.eval.evidence.records import (
@@ -28,9 +29,6 @@ from robust.eval.metrics.records import RobustnessEvidence, ThresholdConstraints
 from robust.eval.metrics.robustness import robustness
 from robust.eval.metrics.thresholds import choose_threshold, sweep, threshold_grid
 from robust.eval.records import Candidate, GroundTruth, Predictions
-
-SMALL_AREA, LARGE_AREA = 32.0**2, 96.0**2
-"""COCO's limits between small, medium and large objects, square pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,21 +63,9 @@ class SweepPlan:
 
 def split_evidence(dataset: Dataset) -> SplitEvidence:
     """Count one split from the data itself."""
-    truth = GroundTruth.from_dataset(dataset)
-    area = truth.area[~truth.iscrowd]
-    groups = {image.group for image in dataset.images}
-    return SplitEvidence(
-        split=dataset.split,
-        fingerprint=dataset.fingerprint,
-        n_images=len(dataset),
-        n_objects=truth.n_objects,
-        n_negatives=sum(len(annotations) == 0 for annotations in dataset.annotations),
-        n_ignored=int(truth.iscrowd.sum()),
-        n_small=int((area < SMALL_AREA).sum()),
-        n_medium=int(((area >= SMALL_AREA) & (area < LARGE_AREA)).sum()),
-        n_large=int((area >= LARGE_AREA).sum()),
-        n_groups=None if None in groups else len(groups),
-    )
+    counts = count_split(dataset)
+    shared = {name: getattr(counts, name) for name in SplitEvidence.model_fields if hasattr(counts, name)}
+    return SplitEvidence(split=dataset.split, fingerprint=dataset.fingerprint, **shared)
 
 
 def data_evidence(

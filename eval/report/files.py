@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from robust import __version__
 from robust.errors import DataError, IntegrityError, RobustError, UsageError
 from robust.eval.decision.decide import decide
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Decision
 from robust.eval.decision.yaml_file import parse_yaml
+from robust.eval.evidence.parse import parse_evidence
 from robust.eval.evidence.records import Evidence
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card
@@ -114,17 +113,10 @@ def read_evidence(path: Path) -> Evidence:
         DataError: the file cannot be read, or is not evidence of this schema.
     """
     try:
-        return Evidence.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise DataError(f"The evidence {path} cannot be read.", str(error)) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(
-            f"{path} is not evidence that this version can read.",
-            f"{where}: {first['msg']}.",
-            "Write it with `robust eval` of the same version.",
-        ) from error
+    return parse_evidence(content, str(path))
 
 
 def _contents(evidence: Evidence, policy: Policy, decision: Decision, card: Card) -> dict[str, bytes]:

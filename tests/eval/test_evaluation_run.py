@@ -5,17 +5,17 @@ import io
 
 import pytest
 
-from robust.errors import IntegrityError
+from robust.errors import DataError
 from robust.eval.evaluation_run import (
     artifact_name,
     chosen_point,
     conditions_csv,
     flat_metrics,
     judged_split,
-    parse_evidence,
     sweep_csv,
 )
 from robust.eval.evidence.assemble import merge
+from robust.eval.evidence.parse import parse_evidence
 
 from .evidence_builder import build_evidence, undefined
 
@@ -68,9 +68,9 @@ def test_evidence_comes_back_from_its_text() -> None:
     ("before", "after"), [('"schema_version": 1', '"schema_version": 99'), ('"experiment"', '"experimnt"'), ("{", "[")]
 )
 def test_changed_evidence_is_refused(before: str, after: str) -> None:
-    with pytest.raises(IntegrityError, match="not valid") as error:
+    with pytest.raises(DataError, match="not evidence") as error:
         parse_evidence(EVIDENCE.to_json().replace(before, after, 1).encode(), "run x")
-    assert error.value.exit_code == 5
+    assert error.value.exit_code == 2
 
 
 def test_merging_parts_gives_the_whole_in_any_order() -> None:

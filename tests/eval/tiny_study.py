@@ -32,10 +32,10 @@ def write_weights(path: Path, seed: int = 0) -> Path:
     return path
 
 
-def write_data(folder: Path, n_train: int = 4, n_val: int = 2) -> Path:
+def write_data(folder: Path, n_train: int = 4, n_val: int = 2, n_test: int = 0) -> Path:
     """Write a YOLO data set of bright rectangles on noise; one of the training images has no object."""
     rng = np.random.default_rng(7)
-    for split, count in (("train", n_train), ("val", n_val)):
+    for split, count in (("train", n_train), ("val", n_val), ("test", n_test)):
         for i in range(count):
             pixels = rng.integers(0, 60, (64, 64, 3), dtype=np.uint8)
             x, y = (int(v) for v in rng.integers(2, 30, 2))
@@ -50,5 +50,6 @@ def write_data(folder: Path, n_train: int = 4, n_val: int = 2) -> Path:
             row = f"0 {(x + 8) / 64} {(y + 12) / 64} {16 / 64} {24 / 64}\n"
             label.write_text("" if empty else row, encoding="utf-8")
     path = folder / "data.yaml"
-    path.write_text("train: images/train\nval: images/val\nnames: [person]\n", encoding="utf-8")
+    test = "test: images/test\n" if n_test else ""
+    path.write_text(f"train: images/train\nval: images/val\n{test}names: [person]\n", encoding="utf-8")
     return path

@@ -146,7 +146,7 @@ def test_identical_images_fail_near_duplicates_hold_and_unchecked_pairs_never_pa
     [
         ({}, Outcome.PASS),
         ({"threshold": 0.85}, Outcome.FAIL),
-        ({"threshold": None}, Outcome.FAIL),
+        ({"threshold": None}, Outcome.NOT_ENOUGH_EVIDENCE),
         ({"threshold": None, "chosen_on": None}, Outcome.NOT_ENOUGH_EVIDENCE),
         ({"chosen_on": "test"}, Outcome.NOT_ENOUGH_EVIDENCE),
     ],

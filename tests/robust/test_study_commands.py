@@ -1,0 +1,143 @@
+"""A whole study from the command line: train, eval, sweep, report, gate, verify."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from robust.cli import robust
+from robust.eval.tracking.store import Store
+from tests.eval.tiny_study import write_data, write_weights
+
+
+class Study:
+    """Two seeds of one configuration, trained and evaluated."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.uri = f"sqlite:///{(folder / 'mlflow.db').as_posix()}"
+        self.data = write_data(folder / "data", n_test=5)
+        self.weights = write_weights(folder / "tiny.pt")
+        grid = ("--imgsz", 64, "--epochs", 1, "--batch", 2, "--seed", 1, "--seed", 2)
+        self.trained = self.must("train", "--data", self.data, "--model", self.weights, *grid, "--experiment", "tiny")
+        self.evaluated = self.evaluate()
+
+    def run(self, command: str, *arguments: object) -> Result:
+        return CliRunner().invoke(robust, [command, *map(str, arguments), "--tracking-uri", self.uri, "--json"])
+
+    def must(self, command: str, *arguments: object) -> dict:
+        result = self.run(command, *arguments)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def evaluate(self, *named: object) -> dict:
+        named = named or ("--experiment", "tiny")
+        fixed = ("--severity", 3, "--executor", "local", "--cache-dir", self.folder / "cache")
+        return self.must("eval", *named, "--data", self.data, *fixed)
+
+    @property
+    def run_ids(self) -> dict[str, str]:
+        return {candidate["name"]: candidate["run_id"] for candidate in self.trained["candidates"]}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return Study(tmp_path_factory.mktemp("study"))
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_starting_weights_are_the_baseline_without_being_asked_for(study: Study) -> None:
+    candidates = study.evaluated["evidence"]["candidates"]
+    assert [(c["name"], c["role"], c["baseline"], c["seed"]) for c in candidates] == [
+        ("tiny_e1_sz64_lr0.01_s1", "candidate", "tiny@64", 1),
+        ("tiny_e1_sz64_lr0.01_s2", "candidate", "tiny@64", 2),
+        ("tiny@64", "baseline", None, None),
+    ]
+    assert candidates[0]["configuration"]["lr0"] == 0.01
+    assert len(candidates[0]["training"]["val_map"]) == 1
+
+
+def test_evaluation_is_a_child_and_leaves_the_training_run_as_it_was(study: Study) -> None:
+    store = Store.open(study.uri)
+    for name, run_id in study.run_ids.items():
+        child = store.run(study.evaluated["run_ids"][name])
+        assert child.parent_run_id == run_id and child.tags["robust.source_run_id"] == run_id
+        assert not [key for key in store.run(run_id).metrics if key.startswith("clean/")]
+        assert "robust" not in {artifact.path for artifact in store.list_artifacts(run_id)}
+
+
+def test_evaluating_again_by_run_id_reuses_everything(study: Study) -> None:
+    name, run_id = next(iter(study.run_ids.items()))
+    again = study.evaluate("--run-id", run_id)
+    assert again["run_ids"][name] == study.evaluated["run_ids"][name]
+
+
+def test_sweep_is_told_printed_and_stored_without_a_model(study: Study, tmp_path: Path) -> None:
+    swept = study.must("sweep", "--experiment", "tiny", "--from", 0.3, "--to", 0.5, "--step", 0.1, "-o", tmp_path / "s")
+    assert len(swept) == 3
+    assert swept[0]["sweep"]["curves"][0]["thresholds"] == [0.3, 0.4, 0.5]
+    names = {path.name for path in (tmp_path / "s" / "tiny_e1_sz64_lr0.01_s1").iterdir()}
+    assert names == {"evidence.json", "sweep.csv", "sweep.json", "sweep.svg"}
+    artifacts = {a.path for a in Store.open(study.uri).list_artifacts(swept[0]["run_id"], "robust")}
+    assert {"robust/sweep.csv", "robust/sweep.json", "robust/sweep.svg"} <= artifacts
+    strict = study.must(
+        "sweep", "--run-id", next(iter(study.run_ids.values())), "--min-precision", 1, "--min-recall", 1
+    )
+    choice = strict[0]["sweep"]["choice"]
+    assert choice["threshold"] is None and choice["reason"]
+
+
+def test_report_comes_from_the_store_holds_and_verifies(study: Study, tmp_path: Path) -> None:
+    written = study.must("report", "--experiment", "tiny", "-o", tmp_path / "report")
+    assert written["decision"]["verdict"] == "HOLD"
+    assert "no interval" in written["decision"]["reason"]
+    stored = Store.open(study.uri).run(written["run_id"])
+    assert stored.tags["robust.decision"] == "HOLD" and stored.tags["robust.kind"] == "report"
+    again = study.must("report", "--experiment", "tiny", "-o", tmp_path / "again")
+    assert again["sha256"] == written["sha256"] and again["run_id"] == written["run_id"]
+    verified = CliRunner().invoke(robust, ["verify", str(tmp_path / "report")])
+    assert verified.exit_code == 0
+    assert study.run("gate", "--experiment", "tiny").exit_code == 4
+
+
+def test_report_on_one_run_leaves_the_others_out(study: Study, tmp_path: Path) -> None:
+    name, run_id = next(iter(study.run_ids.items()))
+    study.must("report", "--run-id", run_id, "-o", tmp_path / "one")
+    evidence = json.loads((tmp_path / "one" / "evidence.json").read_text(encoding="utf-8"))
+    assert [c["name"] for c in evidence["candidates"]] == [name, "tiny@64"]
+
+
+def test_training_that_was_not_evaluated_is_listed_not_forgotten(study: Study, tmp_path: Path) -> None:
+    store = Store.open(study.uri)
+    experiment_id = store.experiment("tiny")
+    for name, status in (("diverged", "FAILED"), ("late", "FINISHED")):
+        store.finish(store.create_run(experiment_id, name, tags={"robust.kind": "train"}), status, "loss is NaN")
+    study.must("report", "--experiment", "tiny", "-o", tmp_path / "report")
+    evidence = json.loads((tmp_path / "report" / "evidence.json").read_text(encoding="utf-8"))
+    missing = {entry["name"]: entry["reason"] for entry in evidence["not_evaluated"]}
+    assert "FAILED: loss is NaN" in missing["diverged"] and "not evaluated" in missing["late"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "words"),
+    [
+        ("sweep", ("--experiment", "tny"), "tiny"),
+        ("sweep", ("--run-id", "0" * 32), "no run"),
+        ("sweep", ("--experiment", "tiny", "--from", 0.9, "--to", 0.3), "0.9"),
+        ("sweep", (), "--experiment"),
+        ("report", (), "--experiment"),
+        ("eval", ("--experiment", "tiny", "--data", "nowhere.yaml"), "nowhere"),
+    ],
+)
+def test_bad_input_exits_with_2_and_says_what(
+    study: Study, command: str, arguments: tuple[object, ...], words: str
+) -> None:
+    result = study.run(command, *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr and "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 3
