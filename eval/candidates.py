@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from robust.errors import UsageError
+from robust.errors import IntegrityError, UsageError
 from robust.eval.detectors.checkpoint import check_weights, file_sha256
 from robust.eval.evidence.records import NotEvaluated
 from robust.eval.records import Candidate, Configuration
 from robust.eval.tracking import tags
 from robust.eval.tracking.records import RunInfo
+from robust.eval.tracking.registry import SCHEME as MODEL_SCHEME
+from robust.eval.tracking.registry import run_of_model
 from robust.eval.tracking.store import Store
 from robust.eval.tracking.weights import resolve_weights
 
@@ -26,7 +29,7 @@ class Selection:
         run_ids: Training runs.
         experiment: All training runs of it.
         weights: Bare files.
-        baselines: Files or run ids to use instead of the runs' own starting weights.
+        baselines: Files, run ids or registered models (models:/NAME@ALIAS), instead of the runs' own starting weights.
         imgsz: Inference size instead of the one trained with.
         trust: Load weights that hold code.
     """
@@ -143,6 +146,13 @@ def configuration_of(run: RunInfo) -> Configuration:
     )
 
 
+class _Start(NamedTuple):
+    """Weights to beat, and what to call them."""
+
+    label: str
+    path: Path
+
+
 def _with_baselines(
     candidates: Sequence[Candidate], runs: dict[str, RunInfo], selection: Selection, store: Store, cache_dir: Path
 ) -> tuple[list[Candidate], list[Candidate], list[NotEvaluated]]:
@@ -152,59 +162,76 @@ def _with_baselines(
     missing: dict[str, NotEvaluated] = {}
     matched = []
     for candidate in candidates:
-        first = candidate.baseline
         starts = named or _starting_weights(candidate, runs, store, cache_dir, missing)
-        for start in starts:
-            name = f"{start.stem}@{candidate.imgsz}"
-            sha256 = file_sha256(start)
-            if sha256 == candidate.weights_sha256:
-                continue  # a file is no baseline of itself
-            key = (sha256, candidate.imgsz)
-            configuration = Configuration(model=start.stem, imgsz=candidate.imgsz)
-            baselines.setdefault(
-                key, Candidate(name, start, sha256, candidate.imgsz, role="baseline", configuration=configuration)
-            )
-            first = first or baselines[key].name
-        matched.append(replace(candidate, baseline=first))
+        mine = [b for start in starts if (b := _baseline(start, candidate, baselines)) is not None]
+        matched.append(replace(candidate, baseline=mine[0].name if mine else None))
     return matched, list(baselines.values()), list(missing.values())
+
+
+def _baseline(start: _Start, candidate: Candidate, known: dict[tuple[str, int], Candidate]) -> Candidate | None:
+    """Return the baseline at the candidate's size, made once; None where it is the candidate itself."""
+    sha256 = file_sha256(start.path)
+    if sha256 == candidate.weights_sha256:
+        return None
+    key = (sha256, candidate.imgsz)
+    if key not in known:
+        name = f"{start.label}@{candidate.imgsz}"
+        if name in {other.name for other in known.values()}:  # other weights under the same file name
+            name = f"{name} ({sha256[:8]})"
+        configuration = Configuration(model=start.label, imgsz=candidate.imgsz)
+        known[key] = Candidate(name, start.path, sha256, candidate.imgsz, role="baseline", configuration=configuration)
+    return known[key]
 
 
 def _starting_weights(
     candidate: Candidate, runs: dict[str, RunInfo], store: Store, cache_dir: Path, missing: dict[str, NotEvaluated]
-) -> list[Path]:
+) -> list[_Start]:
+    """Find what a training started from: the copy stored with its run, else the file it names, if it is still here."""
     run = runs.get(candidate.source_run_id or "")
     if run is None:
         return []
-    artifact = run.tags.get(tags.BASE_WEIGHTS_ARTIFACT)
+    artifact, logged = run.tags.get(tags.BASE_WEIGHTS_ARTIFACT), run.params.get("model", "")
     if artifact:
         sha256 = run.tags.get(tags.BASE_WEIGHTS_SHA256, run.run_id)
         kept = cache_dir / "baselines" / sha256[:16] / Path(artifact).name
+        if not kept.is_file():
+            fetched = store.download(run.run_id, artifact, kept.parent / "download")
+            if fetched is not None:
+                fetched.replace(kept)
         if kept.is_file():
-            return [kept]
-        fetched = store.download(run.run_id, artifact, kept.parent / "download")
-        if fetched is not None:
-            fetched.replace(kept)
-            return [kept]
-    named = run.params.get("model", "")
-    if named.endswith(".pt") and Path(named).is_file():
-        return [Path(named)]
-    missing.setdefault(
-        named,
-        NotEvaluated(
-            name=f"starting weights {Path(named).name or '(not logged)'}",
-            run_id=run.run_id,
-            reason="not found on this machine nor among the run's artifacts; give them with --baseline FILE",
-        ),
-    )
+            _check_copy(kept, run)
+            return [_Start(kept.stem, kept)]
+    if logged.endswith(".pt") and Path(logged).is_file():
+        return [_Start(Path(logged).stem, Path(logged))]
+    name = _stem(logged) or "(not logged)"
+    reason = "not found on this machine nor among the run's artifacts; give them with --baseline FILE"
+    missing.setdefault(logged, NotEvaluated(name=f"starting weights {name}", run_id=run.run_id, reason=reason))
     return []
 
 
-def _named_baseline(text: str, store: Store, cache_dir: Path) -> Path:
-    if Path(text).is_file():
-        return Path(text)
+def _check_copy(kept: Path, run: RunInfo) -> None:
+    expected, found = run.tags.get(tags.BASE_WEIGHTS_SHA256), file_sha256(kept)
+    if expected is not None and found != expected:
+        kept.unlink()
+        raise IntegrityError(
+            f"The starting weights stored with run {run.name!r} are not those it was trained from.",
+            f"Their sha256 is {found[:12]}..., the run's tag says {expected[:12]}...",
+            "Find out who replaced them, or give the right ones with --baseline FILE.",
+        )
+
+
+def _named_baseline(text: str, store: Store, cache_dir: Path) -> _Start:
+    path = Path(text)
+    if path.is_file():
+        return _Start(path.stem, path)
     if text.endswith(".pt"):
-        raise UsageError(f"There is no baseline file {text}.", fix="Give an existing .pt file or a run id.")
-    return resolve_weights(store, store.run(text), cache_dir).path
+        raise UsageError(
+            f"There is no baseline file {text}.", fix="Give an existing .pt file, a run id or models:/NAME@ALIAS."
+        )
+    registered = text.startswith(MODEL_SCHEME)
+    run = store.run(run_of_model(text, store.tracking_uri) if registered else text)
+    label = text.removeprefix(MODEL_SCHEME) if registered else run.name
+    return _Start(label, resolve_weights(store, run, cache_dir).path)
 
 
 def _unique_names(candidates: Iterable[Candidate]) -> list[Candidate]:

@@ -20,6 +20,7 @@ from robust.eval.evidence.records import CandidateEvidence, CellEvidence, Eviden
 from robust.eval.metrics.records import CocoMetrics, OperatingPoint
 from robust.eval.records import Candidate
 from robust.eval.tracking import tags
+from robust.eval.tracking.ending import ending
 from robust.eval.tracking.records import DatasetInput, RunInfo
 from robust.eval.tracking.store import Store
 
@@ -107,7 +108,7 @@ def training_evidence(store: Store, run: RunInfo) -> TrainingEvidence:
 def log_evaluation(
     store: Store, run_id: str, evidence: Evidence, cells: Sequence[CellResult], inputs: Sequence[DatasetInput]
 ) -> None:
-    """Log everything of one candidate's evaluation and finish the run.
+    """Log everything of one candidate's evaluation and finish the run; broken off, it ends as FAILED or KILLED.
 
     Args:
         store: Where the run is.
@@ -117,14 +118,15 @@ def log_evaluation(
         inputs: The data it was measured on.
     """
     (measured,) = evidence.candidates
-    store.log_params(run_id, {**measured.inference, "suite": evidence.suite.name, "suite_seed": evidence.suite.seed})
-    store.log_metrics(run_id, flat_metrics(measured))
-    for data in inputs:
-        store.log_dataset(run_id, data)
-    with tempfile.TemporaryDirectory(prefix="robust-") as folder:
+    with ending(store, run_id), tempfile.TemporaryDirectory(prefix="robust-") as folder:
+        settings = {**measured.inference, "suite": evidence.suite.name, "suite_seed": evidence.suite.seed}
+        store.log_params(run_id, settings)
+        store.log_metrics(run_id, flat_metrics(measured))
+        for data in inputs:
+            store.log_dataset(run_id, data)
         write_artifacts(Path(folder), evidence, cells)
         store.log_folder(run_id, Path(folder), FOLDER)
-    store.finish(run_id)
+        store.finish(run_id)
 
 
 def write_artifacts(folder: Path, evidence: Evidence, cells: Sequence[CellResult]) -> None:

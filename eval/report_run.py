@@ -13,6 +13,7 @@ from robust.eval.evidence.assemble import merge
 from robust.eval.evidence.records import Evidence
 from robust.eval.selection import find_evaluations, without_evaluation
 from robust.eval.tracking import tags
+from robust.eval.tracking.ending import ending
 from robust.eval.tracking.store import Store
 
 
@@ -64,7 +65,8 @@ def log_report(folder: Path, *, evidence: Evidence, decision: str, summary: str,
         return same[0].run_id
     marks = {**marks, tags.SCHEMA_TAG: tags.SCHEMA, tags.DECISION: decision, tags.NOTE: summary}
     run_id = store.create_run(experiment_id, f"report: {decision}", tags=marks)
-    for name in (*json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"], "manifest.json"):
-        store.log_file(run_id, folder / name, FOLDER)  # the folder may hold files that are not ours
-    store.finish(run_id)
+    with ending(store, run_id):
+        for name in (*json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"], "manifest.json"):
+            store.log_file(run_id, folder / name, FOLDER)  # the folder may hold files that are not ours
+        store.finish(run_id)
     return run_id

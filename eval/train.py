@@ -21,6 +21,7 @@ from robust.errors import DataError, IntegrityError, UsageError
 from robust.eval.detectors.checkpoint import CheckpointInfo, check_weights, file_sha256
 from robust.eval.detectors.environment import available_cores, chosen_threads
 from robust.eval.tracking import tags
+from robust.eval.tracking.ending import ending
 from robust.eval.tracking.records import DatasetInput, RunInfo
 from robust.eval.tracking.store import Store
 from robust.eval.tracking.weights import BASE_FOLDER
@@ -143,7 +144,8 @@ def train_grid(
         with _terminable():
             ended, interrupted = _run_all(plan, study, store, jobs, on_progress)
     candidates = tuple(ended[job] for job in plan if job in ended)
-    return GridResult(experiment, candidates, _check_seeds(ended, store), interrupted)
+    warnings = (*_check_splits(train, val), *_check_seeds(ended, store))
+    return GridResult(experiment, candidates, warnings, interrupted)
 
 
 def _copy_base(base: CheckpointInfo, work: Path) -> None:
@@ -229,14 +231,8 @@ def _request(job: TrainJob, study: _Study, store: Store, threads: int) -> FitReq
         tags.THREADS: str(threads),
     }
     run_id = store.create_run(study.experiment_id, job.name, tags=marks)
-    if base.size_bytes <= COPIED_BASE_BYTES:
-        artifact = f"{BASE_FOLDER}/{base.path.name}"
-        store.log_file(run_id, study.work / BASE_FOLDER / base.path.name, BASE_FOLDER)
-        store.set_tags(run_id, {tags.BASE_WEIGHTS_ARTIFACT: artifact})
-    for dataset, context in ((study.train, "training"), (study.val, "validation")):
-        profile = {"images": len(dataset), "objects": dataset.n_objects}
-        name = f"{dataset.name}/{dataset.split}"
-        store.log_dataset(run_id, DatasetInput(name, dataset.fingerprint, str(study.grid.data), context, profile))
+    with ending(store, run_id):
+        _log_inputs(store, run_id, study)
     return FitRequest(
         job=job,
         run_id=run_id,
@@ -253,6 +249,18 @@ def _request(job: TrainJob, study: _Study, store: Store, threads: int) -> FitReq
     )
 
 
+def _log_inputs(store: Store, run_id: str, study: _Study) -> None:
+    base = study.base
+    if base.size_bytes <= COPIED_BASE_BYTES:
+        artifact = f"{BASE_FOLDER}/{base.path.name}"
+        store.log_file(run_id, study.work / BASE_FOLDER / base.path.name, BASE_FOLDER)
+        store.set_tags(run_id, {tags.BASE_WEIGHTS_ARTIFACT: artifact})
+    for dataset, context in ((study.train, "training"), (study.val, "validation")):
+        profile = {"images": len(dataset), "objects": dataset.n_objects}
+        name = f"{dataset.name}/{dataset.split}"
+        store.log_dataset(run_id, DatasetInput(name, dataset.fingerprint, str(study.grid.data), context, profile))
+
+
 def _finished(store: Store, study: _Study, job: TrainJob) -> RunInfo | None:
     runs = store.find(study.experiment_id, {tags.KIND: "train", tags.TRAIN_KEY: study.key(job)})
     done = [run for run in runs if run.status == "FINISHED"]
@@ -263,6 +271,14 @@ def _reused(run: RunInfo) -> Trained:
     tensors = run.tags.get(tags.TENSORS_SHA256)
     metrics = {key: value for key, value in run.metrics.items() if key.startswith("metrics/")}
     return Trained(run.name, run.run_id, run.status, True, "", 0.0, tensors, metrics)
+
+
+def _check_splits(train: Dataset, val: Dataset) -> tuple[str, ...]:
+    """Warn of images that are trained on and validated on: val would flatter the candidates, and so would its choice."""
+    shared = {image.sha256 for image in train.images} & {image.sha256 for image in val.images}
+    if not shared:
+        return ()
+    return (f"train and val share {len(shared)} image(s): numbers on val are too good. See `robust data check`.",)
 
 
 def _check_seeds(ended: dict[TrainJob, Trained], store: Store) -> tuple[str, ...]:

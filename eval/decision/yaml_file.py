@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from robust.datasets.data_yaml import tell_yaml_error
 from robust.errors import UnknownName, UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -52,7 +53,7 @@ def parse_yaml(text: str, model: type[Model], kind: str, name: str) -> Model:
     try:
         values = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise UsageError(f"The {kind} {name} is not valid YAML.", " ".join(str(error).split())) from error
+        raise UsageError(*tell_yaml_error(name, error)) from error
     if not isinstance(values, dict):
         raise UsageError(
             f"The {kind} {name} must be a mapping of keys to values.", f"It holds {type(values).__name__}."
@@ -67,10 +68,10 @@ def _explain(error: ValidationError, model: type[BaseModel], kind: str, name: st
     for problem in error.errors():
         location = problem["loc"]
         if problem["type"] == "extra_forbidden":
-            return UnknownName(f"key of {kind} {name}", str(location[-1]), _known_keys(model, location[:-1]))
+            return UnknownName(f"key of {kind} {name}:", str(location[-1]), _known_keys(model, location[:-1]))
         if problem["type"] == "union_tag_invalid":
             known = [str(tag).strip().strip("'") for tag in str(problem["ctx"]["expected_tags"]).split(",")]
-            return UnknownName(f"kind of gate in {kind} {name}", str(problem["ctx"]["tag"]), known)
+            return UnknownName(f"kind of gate in {kind} {name}:", str(problem["ctx"]["tag"]), known)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the file"
     return UsageError(f"The {kind} {name} is wrong at {where}.", f"{first['msg']} (given: {first.get('input')!r}).")

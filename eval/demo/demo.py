@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
@@ -27,15 +27,29 @@ from robust.eval.train import train_grid
 from robust.eval.training.plan import Grid
 
 EXPERIMENT = "pedestrians"
-SPLITS = {"train": 96, "val": 32, "test": 48}
-IMGSZ = (256, 320)
-LR0 = (0.0005, 0.002)
-SEEDS = (1, 2, 3)
-EPOCHS = 3
 BATCH = 8
 
 StepProgress = Callable[[str], Callable[[int, int], None]]
 """Given the title of a step, returns what to call with (done, total) while it runs."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How large the demo is; the default takes about three minutes on two cores.
+
+    Attributes:
+        splits: Split -> number of images.
+        imgsz: Training and inference sizes, pixels.
+        lr0: Initial learning rates of AdamW.
+        seeds: Training seeds; three are the least that a statement about seeds needs.
+        epochs: Passes over the training images.
+    """
+
+    splits: Mapping[str, int] = field(default_factory=lambda: {"train": 96, "val": 32, "test": 48})
+    imgsz: tuple[int, ...] = (256, 320)
+    lr0: tuple[float, ...] = (0.002, 0.01)
+    seeds: tuple[int, ...] = (1, 2, 3)
+    epochs: int = 3
 
 
 @dataclass(frozen=True)
@@ -69,27 +83,30 @@ class _Clock:
         self.seconds[title] = round(time.monotonic() - started, 1)
 
 
-def demo(workdir: Path, step: StepProgress) -> DemoResult:
+def demo(workdir: Path, step: StepProgress, recipe: Recipe | None = None) -> DemoResult:
     """Do the whole job on synthetic pedestrians, without network; run again, it goes on where it stopped.
 
-    The grid is 2 sizes x 2 learning rates x 3 seeds from the weights that come with the project, three epochs each.
+    By default the grid is 2 sizes x 2 learning rates x 3 seeds from the weights that come with the project, three
+    epochs each.
 
     Args:
         workdir: Folder for data, store, cells and report; made if need be.
         step: Told the title of each step, returns its progress callback.
+        recipe: How large it is.
 
     Raises:
         RobustError: a training failed.
     """
+    recipe = recipe or Recipe()
     workdir = workdir.resolve()
     workdir.mkdir(parents=True, exist_ok=True)
     tracking_uri = f"sqlite:///{(workdir / 'mlflow.db').as_posix()}"
     clock, cores = _Clock(step), available_cores()
     with clock.run("Drawing pedestrians") as progress:
-        data = draw(workdir, progress, cores)
+        data = draw(workdir, recipe.splits, progress, cores)
     store = Store.open(tracking_uri)
     with clock.run("Training candidates") as progress, as_file(files("robust.eval.demo") / "base.pt") as base:
-        grid = Grid(data, base, IMGSZ, LR0, SEEDS, epochs=EPOCHS, batch=BATCH)
+        grid = Grid(data, base, recipe.imgsz, recipe.lr0, recipe.seeds, epochs=recipe.epochs, batch=BATCH)
         trained = train_grid(grid, store, EXPERIMENT, jobs=cores, on_progress=progress)
     if trained.interrupted:
         raise KeyboardInterrupt
@@ -114,15 +131,15 @@ def demo(workdir: Path, step: StepProgress) -> DemoResult:
     return DemoResult(report, tracking_uri, data, clock.seconds)
 
 
-def draw(workdir: Path, progress: Callable[[int, int], None], n_workers: int = 1) -> Path:
+def draw(workdir: Path, splits: Mapping[str, int], progress: Callable[[int, int], None], n_workers: int = 1) -> Path:
     """Draw the pedestrians once, and return a data.yaml that reads them from the COCO files.
 
     The COCO files know outlines, visible shares and ignored people, which YOLO labels cannot say.
     """
     folder = workdir / "pedestrians"
     if not (folder / "data.yaml").is_file():
-        generate(folder, splits=SPLITS, progress=progress, workers=n_workers)
-    lines = ["path: pedestrians", *(f"{split}: annotations/{split}.json" for split in SPLITS), "names: [person]"]
+        generate(folder, splits=splits, progress=progress, workers=n_workers)
+    lines = ["path: pedestrians", *(f"{split}: annotations/{split}.json" for split in splits), "names: [person]"]
     path = workdir / "pedestrians.yaml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

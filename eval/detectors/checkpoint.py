@@ -126,11 +126,11 @@ def _load(path: Path, name: str, trust: bool) -> tuple[dict[str, Any], tuple[str
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # torch remarks on the pickle protocol of what it then refuses
             return torch_safe_load(path, safe_only=True)[0], ()
-    except (TypeError, AttributeError, KeyError, ValueError, RuntimeError, ImportError, EOFError) as error:
+    except (TypeError, AttributeError, KeyError, ValueError, RuntimeError, ImportError, EOFError, OSError) as error:
         offending = _offending(path)
         if not offending:
             raise DataError(
-                f"{name} cannot be read as weights.", _first_line(error), "Copy or export it again."
+                f"{name} cannot be read as weights.", _why_unreadable(error), "Copy or export it again."
             ) from error
         if not trust:
             shown = ", ".join(offending[:_SHOWN]) + (", ..." if len(offending) > _SHOWN else "")
@@ -151,7 +151,7 @@ def _offending(path: Path) -> tuple[str, ...]:
 
     try:
         return tuple(sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path)))
-    except (ValueError, RuntimeError):  # not a torch archive: a bare pickle, or not a pickle at all
+    except (ValueError, RuntimeError, OSError):  # not a torch archive: a bare pickle, or not a pickle at all
         return _pickle_globals(path.read_bytes())
 
 
@@ -208,6 +208,14 @@ def _plain(arguments: object) -> dict[str, Any]:
     if isinstance(arguments, Mapping):
         return dict(arguments)
     return dict(vars(arguments)) if hasattr(arguments, "__dict__") else {}
+
+
+def _why_unreadable(error: Exception) -> str:
+    """Of a damaged file PyTorch tells where its parser stumbled, which helps nobody; other reasons are worth reading."""
+    text = _first_line(error)
+    if isinstance(error, KeyError | EOFError | OSError) or "not a loadable checkpoint" in text:
+        return "It is empty, cut off, or not a file that PyTorch saved."
+    return text
 
 
 def _first_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import tempfile
@@ -57,6 +58,7 @@ def write_report(evidence: Evidence, policy: Policy, card: Card, out_dir: Path) 
 
     Raises:
         UsageError: ``out_dir`` cannot be written.
+        OSError: the disk is full.
     """
     decision = decide(evidence, policy)
     contents = _contents(evidence, policy, decision, card)
@@ -69,6 +71,8 @@ def write_report(evidence: Evidence, policy: Policy, card: Card, out_dir: Path) 
             for name in contents:
                 (Path(unfinished) / name).replace(out_dir / name)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # no fault of the name that was given
         raise UsageError(f"The report cannot be written to {out_dir}.", str(error)) from error
     return ReportFiles(
         folder=out_dir,

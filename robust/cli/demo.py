@@ -26,7 +26,7 @@ def demo_command(workdir: Path, as_json: bool) -> None:
     """Do the whole job on built-in pedestrians, without network.
 
     Draws a small data set, trains twelve candidates, evaluates them with their starting weights on clean images, night,
-    occlusion and crowds, sweeps the threshold and writes the decision report. About five minutes on two cores.
+    occlusion and crowds, sweeps the threshold and writes the decision report. Under five minutes on two cores.
     """
     from robust.cli.progress import Progress
     from robust.eval.demo.demo import demo
