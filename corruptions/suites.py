@@ -20,8 +20,9 @@ from typing import Any, get_args
 
 import yaml
 
-from robust.corruptions.records import SEVERITIES, GroundTruthPolicy, Variant
-from robust.corruptions.registry import make_variant
+from robust.corruptions.records import CLEAN, SEVERITIES, GroundTruthPolicy, Variant
+from robust.corruptions.registry import make_variant, names
+from robust.datasets.data_yaml import tell_yaml_error
 from robust.errors import UnknownName, UsageError
 
 _SUITE_KEYS = ("summary", "corruptions", "severities")
@@ -92,10 +93,10 @@ def _parse(where: str, text: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UsageError(f"Suite file {where} is not valid YAML.", " ".join(str(error).split())) from error
+        raise UsageError(*tell_yaml_error(where, error)) from error
     if not isinstance(content, dict) or not isinstance(content.get("corruptions", []), list):
         raise UsageError(f"Suite file {where} must hold a mapping with a list named 'corruptions'.")
-    _check_keys(f"key of suite {where}", content, _SUITE_KEYS)
+    _check_keys(f"key of suite {where}:", content, _SUITE_KEYS)
     if not content.get("corruptions"):
         raise UsageError(f"Suite file {where} lists no corruptions.", fix="Add a list named 'corruptions'.")
     return content
@@ -107,7 +108,9 @@ def _variants(where: str, content: Mapping[str, Any], seed: int) -> Iterator[Var
         entry = {"name": item} if isinstance(item, str) else item
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise UsageError(f"Suite file {where}: {item!r} must be a name or a mapping with a 'name'.")
-        _check_keys(f"key of {entry['name']} in suite {where}", entry, _ENTRY_KEYS)
+        _check_keys(f"key of {entry['name']} in suite {where}:", entry, _ENTRY_KEYS)
+        if entry["name"] not in (CLEAN, *names()):
+            raise UnknownName(f"corruption in suite {where}:", entry["name"], names())
         policy, overrides = entry.get("ground_truth"), entry.get("parameters") or {}
         if policy is not None and policy not in get_args(GroundTruthPolicy):
             raise UnknownName("ground truth policy", str(policy), get_args(GroundTruthPolicy))

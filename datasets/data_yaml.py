@@ -81,6 +81,14 @@ def is_coco(path: Path) -> bool:
     return path.suffix.lower() == ".json"
 
 
+def tell_yaml_error(file: str, error: yaml.YAMLError) -> tuple[str, str]:
+    """Say where a file stops being YAML, as ``file:line``, and why."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"{file}:{mark.line + 1}" if mark else file
+    why = getattr(error, "problem", None) or " ".join(str(error).split())
+    return f"{where}: this is not valid YAML.", f"{why}."
+
+
 def _load(file: Path) -> dict[Any, Any]:
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
@@ -89,9 +97,7 @@ def _load(file: Path) -> dict[Any, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: the file cannot be read.", f"{error}.") from None
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else str(file)
-        raise DataError(f"{where}: this is not valid YAML.", f"{getattr(error, 'problem', None) or error}.") from None
+        raise DataError(*tell_yaml_error(str(file), error)) from None
     if not isinstance(values, dict):
         raise DataError(f"{file}: a data set description is a list of `key: value` lines.", fix="See `robust init`.")
     return values

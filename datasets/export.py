@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from robust.datasets.records import Dataset
@@ -68,14 +68,28 @@ def whole_folder(target: Path) -> Iterator[Path]:
     target = Path(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(f"{target}: something is there already.", fix="Name a new or an empty folder.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    with made_folder(target.parent):
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            if target.exists():
+                target.rmdir()  # rename does not replace a folder on Windows
+            temporary.rename(target)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def made_folder(target: Path) -> Iterator[None]:
+    """Make a folder with its parents; when the block fails, those made here vanish again as far as they are empty."""
+    missing = [folder for folder in (target, *target.parents) if not folder.exists()]  # the innermost first
     try:
-        yield temporary
-        temporary.chmod(0o755)
-        if target.exists():
-            target.rmdir()  # rename does not replace a folder on Windows
-        temporary.rename(target)
+        target.mkdir(parents=True, exist_ok=True)
+        yield
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for folder in missing:
+            with suppress(OSError):  # somebody else put something there
+                folder.rmdir()
         raise

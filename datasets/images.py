@@ -34,6 +34,7 @@ MIN_SIDE_PX = 10
 EXIF_ORIENTATION = 274
 _TRANSPOSED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 _HEADER_TELLS_SIZE = frozenset({"JPEG", "MPO"})  # OpenCV applies EXIF to these; with others it depends
+_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _PNG_EXIF_MARKS = (b"eXIf", b"Raw profile type exif")
 WORKERS = min(8, os.cpu_count() or 1)  # hashing and decoding leave the interpreter lock
 
@@ -150,8 +151,9 @@ def _size(data: bytes, path: Path) -> tuple[int, int]:
             if transposed and image.format not in _HEADER_TELLS_SIZE:
                 height, width = _decode(data, path).shape[:2]
                 return width, height
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, f"{type(error).__name__}: it is damaged, too large, or of an unknown format.") from None
+    except (OSError, SyntaxError, ValueError, ImportError, Image.DecompressionBombError):
+        # ImportError: once Ultralytics is loaded, Pillow looks for a HEIF plugin before it gives up
+        raise _unreadable(path, "It is damaged, too large, or of an unknown format.") from None
     return (height, width) if transposed else (width, height)
 
 
@@ -168,9 +170,11 @@ def probe_image(path: Path) -> ImageFile:
     """Read a file once and tell its size, hash and completeness.
 
     Raises:
-        DataError: The file is missing, empty or no image.
+        DataError: The file is missing, empty, no image, or a PNG whose end is cut off (no decoder takes it).
     """
     data = _read_bytes(path)
+    if data.startswith(_PNG_START) and data.rfind(_PNG_END) < 0:
+        raise _unreadable(path, "The PNG is cut off.")
     width, height = _size(data, path)
     is_jpeg = data[:2] == b"\xff\xd8"
     return ImageFile(width, height, hashlib.sha256(data).hexdigest(), not is_jpeg or data.endswith(b"\xff\xd9"))

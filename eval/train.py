@@ -274,7 +274,7 @@ def _reused(run: RunInfo) -> Trained:
 
 
 def _check_splits(train: Dataset, val: Dataset) -> tuple[str, ...]:
-    """Warn of images that are trained on and validated on: val would flatter the candidates, and so would its choice."""
+    """Warn of images that are trained on and validated on: val flatters the candidates then."""
     shared = {image.sha256 for image in train.images} & {image.sha256 for image in val.images}
     if not shared:
         return ()

@@ -11,6 +11,7 @@ import pickletools
 import shutil
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -130,7 +131,7 @@ def _load(path: Path, name: str, trust: bool) -> tuple[dict[str, Any], tuple[str
         offending = _offending(path)
         if not offending:
             raise DataError(
-                f"{name} cannot be read as weights.", _why_unreadable(error), "Copy or export it again."
+                f"{name} cannot be read as weights.", _why_unreadable(path, error), "Copy or export it again."
             ) from error
         if not trust:
             shown = ", ".join(offending[:_SHOWN]) + (", ..." if len(offending) > _SHOWN else "")
@@ -210,12 +211,13 @@ def _plain(arguments: object) -> dict[str, Any]:
     return dict(vars(arguments)) if hasattr(arguments, "__dict__") else {}
 
 
-def _why_unreadable(error: Exception) -> str:
-    """Of a damaged file PyTorch tells where its parser stumbled, which helps nobody; other reasons are worth reading."""
-    text = _first_line(error)
-    if isinstance(error, KeyError | EOFError | OSError) or "not a loadable checkpoint" in text:
-        return "It is empty, cut off, or not a file that PyTorch saved."
-    return text
+def _why_unreadable(path: Path, error: Exception) -> str:
+    """Of a file that is no archive PyTorch tells where its parser stumbled, which helps nobody."""
+    with path.open("rb") as stream:
+        is_pickle = stream.read(1) == b"\x80"
+    if is_pickle or zipfile.is_zipfile(path):
+        return _first_line(error)
+    return "It is empty, cut off, or not a file that PyTorch saved."
 
 
 def _first_line(error: Exception) -> str:

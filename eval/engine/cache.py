@@ -40,7 +40,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise RobustError(
-            f"Cannot write {path}.", error.strerror or str(error), "Free some space or choose another --cache-dir."
+            f"Cannot write {path}.", error.strerror or str(error), "Free some space or choose another folder."
         ) from error
 
 

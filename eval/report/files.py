@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from robust import __version__
+from robust.datasets.export import made_folder
 from robust.errors import DataError, IntegrityError, RobustError, UsageError
 from robust.eval.decision.decide import decide
 from robust.eval.decision.policy import Policy
@@ -64,8 +65,7 @@ def write_report(evidence: Evidence, policy: Policy, card: Card, out_dir: Path) 
     contents = _contents(evidence, policy, decision, card)
     contents[MANIFEST] = _manifest(contents)
     try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out_dir, prefix=".report-") as unfinished:
+        with made_folder(out_dir), tempfile.TemporaryDirectory(dir=out_dir, prefix=".report-") as unfinished:
             for name, content in contents.items():
                 (Path(unfinished) / name).write_bytes(content)
             for name in contents:

@@ -78,7 +78,8 @@ def connect(uri: str) -> MlflowClient:
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
-    with told(f"The tracking store {redact(uri)} cannot be opened."):
+    fix = f"Check --tracking-uri; a store on this machine is {DEFAULT_URI}"
+    with told(f"The tracking store {redact(uri)} cannot be opened.", fix):
         if path is not None and _is_empty(path):
             _create(path)
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)

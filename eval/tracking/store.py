@@ -248,9 +248,7 @@ class Store:
 
     def log_folder(self, run_id: str, path: Path, folder: str | None = None) -> None:
         """Store all files of a local folder among the run's artifacts."""
-        with told(
-            f"{path.name} cannot be stored with run {run_id}.", "Is the artifact store reachable, with space left?"
-        ):
+        with told(f"Files cannot be stored with run {run_id}.", "Is the artifact store reachable, with space left?"):
             self._client.log_artifacts(run_id, str(path), folder)
 
     def metric_history(self, run_id: str, key: str) -> tuple[MetricPoint, ...]:

@@ -108,6 +108,10 @@ def _show(evaluation: Evaluation) -> None:
         rows.append((candidate.name, candidate.role, *clean.values(), *means, *total))
     splits = [f"{cell.split} AP50" for cell in evidence.candidates[0].cells if cell.variant == "clean"]
     echo_table(("name", "role", *splits, *corruptions, "mPC", "rPC"), rows)
+    for leak in evidence.data.leakage:
+        if leak.n_identical:
+            shared = f"{' and '.join(leak.splits)} share {leak.n_identical} image(s)"
+            click.echo(f"Warning: {shared}; the no_leakage gate will say so. See `robust data check`.", err=True)
     for missing in evidence.not_evaluated:
         click.echo(f"Not evaluated: {missing.name}: {missing.reason}", err=True)
     filled = evaluation.filled

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from robust.cli import options
+from robust.cli.failures import INTERRUPTED
 from robust.cli.output import echo_json, echo_table
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def train_command(
         store = Store.open(tracking_uri)
         result = train_grid(Grid(**grid), store, experiment, jobs=jobs, trust=trust_weights, on_progress=progress)
     echo_json(result) if as_json else _show(result)
-    ctx.exit(130 if result.interrupted else 1 if result.failed else 0)
+    if result.interrupted:
+        click.echo(INTERRUPTED.message, err=True)
+    ctx.exit(INTERRUPTED.exit_code if result.interrupted else 1 if result.failed else 0)
 
 
 def _show(result: GridResult) -> None:
