@@ -211,6 +211,16 @@ class Dataset:
         return int(sum((~a.iscrowd).sum() for a in self.annotations))
 
     @cached_property
+    def numbering(self) -> str:
+        """sha256 hex of the ids of categories, images and annotations, which the fingerprint leaves out."""
+        ids = (
+            [(category.id, category.name) for category in self.categories],
+            [image.id for image in self.images],
+            [annotations.ids.tolist() for annotations in self.annotations],
+        )
+        return hashlib.sha256(repr(ids).encode()).hexdigest()
+
+    @cached_property
     def fingerprint(self) -> str:
         """sha256 hex of the content: file bytes, sizes, groups, labels and category names.
 

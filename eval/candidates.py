@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from robust.errors import IntegrityError, UsageError
+from robust.errors import DataError, IntegrityError, UsageError
 from robust.eval.detectors.checkpoint import check_weights, file_sha256
 from robust.eval.evidence.records import NotEvaluated
 from robust.eval.records import Candidate, Configuration
+from robust.eval.selection import unfinished
 from robust.eval.tracking import tags
 from robust.eval.tracking.records import RunInfo
 from robust.eval.tracking.registry import SCHEME as MODEL_SCHEME
@@ -19,6 +22,8 @@ from robust.eval.tracking.store import Store
 from robust.eval.tracking.weights import resolve_weights
 
 DEFAULT_IMGSZ = 640
+STRIDE = 32
+"""Image sizes are multiples of it, pixels."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +32,24 @@ class Selection:
 
     Attributes:
         run_ids: Training runs.
-        experiment: All training runs of it.
+        experiment: All its training runs, if neither runs nor files are named; else only where files are logged.
         weights: Bare files.
-        baselines: Files, run ids or registered models (models:/NAME@ALIAS), instead of the runs' own starting weights.
-        imgsz: Inference size instead of the one trained with.
+        baseline: File, run id or registered model (models:/NAME@ALIAS), instead of the runs' own starting weights.
+        imgsz: Inference size instead of the one trained with, a multiple of 32.
         trust: Load weights that hold code.
     """
 
     run_ids: tuple[str, ...] = ()
     experiment: str | None = None
     weights: tuple[Path, ...] = ()
-    baselines: tuple[str, ...] = ()
+    baseline: str | None = None
     imgsz: int | None = None
     trust: bool = False
+
+    @property
+    def is_whole_experiment(self) -> bool:
+        """Nobody was named: what cannot be used is left out and told, rather than an error."""
+        return not (self.run_ids or self.weights)
 
 
 @dataclass(frozen=True)
@@ -47,9 +57,9 @@ class Chosen:
     """Who is evaluated, and who should have been.
 
     Attributes:
-        candidates: Candidates first, then baselines; names are unique.
+        candidates: Candidates first, then baselines; no two have the same `Candidate.identity`.
         runs: Training run of each candidate that has one, by run id.
-        not_evaluated: Runs that failed, baselines that cannot be found.
+        not_evaluated: Runs that failed, weights that cannot be used, baselines that cannot be found.
     """
 
     candidates: tuple[Candidate, ...]
@@ -68,16 +78,27 @@ def choose(selection: Selection, store: Store, cache_dir: Path) -> Chosen:
     Raises:
         UsageError: nothing was named, a run does not exist, or a named run has no weights.
     """
+    if selection.imgsz is not None and selection.imgsz % STRIDE:
+        nearest = max(round(selection.imgsz / STRIDE), 1) * STRIDE
+        raise UsageError(f"--imgsz {selection.imgsz} is no multiple of {STRIDE}.", fix=f"The nearest is {nearest}.")
     runs, not_evaluated = _training_runs(selection, store)
-    candidates = [_from_run(run, selection, store, cache_dir) for run in runs]
-    candidates += [_from_file(path, selection) for path in selection.weights]
+    candidates = []
+    for run in runs:
+        try:
+            candidates.append(_from_run(run, selection, store, cache_dir))
+        except (DataError, UsageError) as error:
+            if not selection.is_whole_experiment:
+                raise
+            not_evaluated.append(NotEvaluated(name=run.name, run_id=run.run_id, reason=error.what))
+    candidates += [_from_file(path, selection) for path in dict.fromkeys(selection.weights)]
     if not candidates:
         raise UsageError(
             "There is nothing to evaluate.",
-            f"Experiment {selection.experiment!r} has no finished training run." if selection.experiment else "",
+            f"Experiment {selection.experiment!r} has no training run that can be used."
+            if selection.experiment
+            else "",
             "Name training runs (--run-id, --experiment) or files (--weights).",
         )
-    candidates = _unique_names(candidates)
     by_run = {run.run_id: run for run in runs}
     candidates, baselines, missing = _with_baselines(candidates, by_run, selection, store, cache_dir)
     return Chosen((*candidates, *baselines), by_run, (*not_evaluated, *missing))
@@ -92,20 +113,15 @@ def _training_runs(selection: Selection, store: Store) -> tuple[list[RunInfo], l
                 f"Run {run.run_id} is of kind {run.kind!r}, not a training run.",
                 fix=f"Its training run is {run.tags.get(tags.SOURCE_RUN_ID) or run.parent_run_id or 'not known'}.",
             )
-    if selection.experiment is None or named:
+    if selection.experiment is None or not selection.is_whole_experiment:
         return named, []
     everyone = store.runs(selection.experiment, kind="train")
-    finished = [run for run in everyone if run.status == "FINISHED"]
     left_out = [
-        NotEvaluated(
-            name=run.name,
-            run_id=run.run_id,
-            reason=f"training is {run.status}" + (f": {run.tags[tags.FAILURE]}" if tags.FAILURE in run.tags else ""),
-        )
+        NotEvaluated(name=run.name, run_id=run.run_id, reason=reason)
         for run in everyone
-        if run.status != "FINISHED"
+        if (reason := unfinished(run)) is not None
     ]
-    return finished, left_out
+    return [run for run in everyone if unfinished(run) is None], left_out
 
 
 def _from_run(run: RunInfo, selection: Selection, store: Store, cache_dir: Path) -> Candidate:
@@ -119,7 +135,7 @@ def _from_run(run: RunInfo, selection: Selection, store: Store, cache_dir: Path)
         weights_sha256=resolved.sha256,
         imgsz=imgsz,
         source_run_id=run.run_id,
-        configuration=configuration_of(run),
+        configuration=replace(configuration_of(run), imgsz=imgsz),  # at another size it is another configuration
         seed=_integer(run.params.get("seed")),
     )
 
@@ -143,6 +159,8 @@ def configuration_of(run: RunInfo) -> Configuration:
         batch=_integer(params.get("batch")),
         optimizer=params.get("optimizer"),
         data=_stem(params.get("data")),
+        model_sha256=_sha256(run.tags.get(tags.BASE_WEIGHTS_SHA256)),
+        data_sha256=_sha256(run.tags.get(tags.DATASET_SHA256)),
     )
 
 
@@ -156,63 +174,69 @@ class _Start(NamedTuple):
 def _with_baselines(
     candidates: Sequence[Candidate], runs: dict[str, RunInfo], selection: Selection, store: Store, cache_dir: Path
 ) -> tuple[list[Candidate], list[Candidate], list[NotEvaluated]]:
-    """Give each candidate its baseline: the named ones, else the weights its training started from."""
-    named = [_named_baseline(text, store, cache_dir) for text in selection.baselines]
-    baselines: dict[tuple[str, int], Candidate] = {}
+    """Give each candidate its baseline: the named one, else the weights its training started from."""
+    named = _named_baseline(selection.baseline, store, cache_dir) if selection.baseline else None
+    baselines: dict[tuple[str, str, int], Candidate] = {}
     missing: dict[str, NotEvaluated] = {}
     matched = []
     for candidate in candidates:
-        starts = named or _starting_weights(candidate, runs, store, cache_dir, missing)
-        mine = [b for start in starts if (b := _baseline(start, candidate, baselines)) is not None]
-        matched.append(replace(candidate, baseline=mine[0].name if mine else None))
+        start = named or _starting_weights(candidate, runs, store, cache_dir, missing)
+        baseline = _baseline(start, candidate.imgsz) if start else None
+        if baseline is None or baseline.weights_sha256 == candidate.weights_sha256:  # a file is no baseline of itself
+            matched.append(candidate)
+            continue
+        baseline = baselines.setdefault(baseline.identity, baseline)
+        matched.append(replace(candidate, baseline=baseline.name, baseline_sha256=baseline.weights_sha256))
     return matched, list(baselines.values()), list(missing.values())
 
 
-def _baseline(start: _Start, candidate: Candidate, known: dict[tuple[str, int], Candidate]) -> Candidate | None:
-    """Return the baseline at the candidate's size, made once; None where it is the candidate itself."""
-    sha256 = file_sha256(start.path)
-    if sha256 == candidate.weights_sha256:
-        return None
-    key = (sha256, candidate.imgsz)
-    if key not in known:
-        name = f"{start.label}@{candidate.imgsz}"
-        if name in {other.name for other in known.values()}:  # other weights under the same file name
-            name = f"{name} ({sha256[:8]})"
-        configuration = Configuration(model=start.label, imgsz=candidate.imgsz)
-        known[key] = Candidate(name, start.path, sha256, candidate.imgsz, role="baseline", configuration=configuration)
-    return known[key]
+def _baseline(start: _Start, imgsz: int) -> Candidate:
+    configuration = Configuration(model=start.label, imgsz=imgsz)
+    name, sha256 = f"{start.label}@{imgsz}", file_sha256(start.path)
+    return Candidate(name, start.path, sha256, imgsz, role="baseline", configuration=configuration)
 
 
 def _starting_weights(
     candidate: Candidate, runs: dict[str, RunInfo], store: Store, cache_dir: Path, missing: dict[str, NotEvaluated]
-) -> list[_Start]:
+) -> _Start | None:
     """Find what a training started from: the copy stored with its run, else the file it names, if it is still here."""
     run = runs.get(candidate.source_run_id or "")
     if run is None:
-        return []
-    artifact, logged = run.tags.get(tags.BASE_WEIGHTS_ARTIFACT), run.params.get("model", "")
-    if artifact:
-        sha256 = run.tags.get(tags.BASE_WEIGHTS_SHA256, run.run_id)
-        kept = cache_dir / "baselines" / sha256[:16] / Path(artifact).name
-        if not kept.is_file():
-            fetched = store.download(run.run_id, artifact, kept.parent / "download")
-            if fetched is not None:
-                fetched.replace(kept)
-        if kept.is_file():
-            _check_copy(kept, run)
-            return [_Start(kept.stem, kept)]
-    if logged.endswith(".pt") and Path(logged).is_file():
-        return [_Start(Path(logged).stem, Path(logged))]
-    name = _stem(logged) or "(not logged)"
-    reason = "not found on this machine nor among the run's artifacts; give them with --baseline FILE"
-    missing.setdefault(logged, NotEvaluated(name=f"starting weights {name}", run_id=run.run_id, reason=reason))
-    return []
+        return None
+    expected, logged = run.tags.get(tags.BASE_WEIGHTS_SHA256), run.params.get("model", "")
+    kept = _stored_copy(run, store, cache_dir)
+    if kept is not None:
+        return _Start(kept.stem, kept)
+    path = Path(logged)
+    if path.suffix == ".pt" and path.is_file() and (expected == file_sha256(path) if expected else path.is_absolute()):
+        return _Start(path.stem, path)
+    name = f"starting weights {_stem(logged) or '(not logged)'}"
+    reason = "not found, or not for certain the same; say which file they are with --baseline FILE"
+    missing.setdefault(name, NotEvaluated(name=name, run_id=None, reason=reason))
+    return None
 
 
-def _check_copy(kept: Path, run: RunInfo) -> None:
-    expected, found = run.tags.get(tags.BASE_WEIGHTS_SHA256), file_sha256(kept)
+def _stored_copy(run: RunInfo, store: Store, cache_dir: Path) -> Path | None:
+    """Fetch the starting weights that lie among a run's artifacts, once; None when it has none."""
+    artifact = run.tags.get(tags.BASE_WEIGHTS_ARTIFACT)
+    if not artifact:
+        return None
+    folder = cache_dir / "baselines" / (run.tags.get(tags.BASE_WEIGHTS_SHA256) or run.run_id)[:16]
+    kept = folder / Path(artifact).name
+    if not kept.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part:  # others may fetch the same file
+            fetched = store.download(run.run_id, artifact, Path(part))
+            if fetched is None:
+                return None
+            _check_copy(fetched, run)
+            fetched.replace(kept)
+    return kept
+
+
+def _check_copy(fetched: Path, run: RunInfo) -> None:
+    expected, found = run.tags.get(tags.BASE_WEIGHTS_SHA256), file_sha256(fetched)
     if expected is not None and found != expected:
-        kept.unlink()
         raise IntegrityError(
             f"The starting weights stored with run {run.name!r} are not those it was trained from.",
             f"Their sha256 is {found[:12]}..., the run's tag says {expected[:12]}...",
@@ -234,16 +258,6 @@ def _named_baseline(text: str, store: Store, cache_dir: Path) -> _Start:
     return _Start(label, resolve_weights(store, run, cache_dir).path)
 
 
-def _unique_names(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Add the start of the run id or of the hash to names that occur twice."""
-    candidates = list(candidates)
-    names = [candidate.name for candidate in candidates]
-    return [
-        replace(c, name=f"{c.name} ({(c.source_run_id or c.weights_sha256)[:8]})") if names.count(c.name) > 1 else c
-        for c in candidates
-    ]
-
-
 def _trained_imgsz(path: Path, trust: bool) -> int:
     found = check_weights(path, trust=trust).train_args.get("imgsz")
     return int(found) if isinstance(found, int | float) else DEFAULT_IMGSZ
@@ -259,6 +273,11 @@ def _number(text: str | None) -> float | None:
         return float(text) if text is not None else None
     except ValueError:
         return None
+
+
+def _sha256(text: str | None) -> str | None:
+    """A tag that is no hash says nothing."""
+    return text if text and re.fullmatch("[0-9a-f]{64}", text) else None
 
 
 def _stem(text: str | None) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
@@ -13,17 +15,17 @@ from robust import __version__
 from robust.corruptions.records import CLEAN, Variant
 from robust.corruptions.suites import Suite, load_suite
 from robust.datasets.check import leakage
-from robust.datasets.load import available_splits, load_dataset
+from robust.datasets.data_yaml import is_coco
+from robust.datasets.load import available_splits, find_source, load_dataset
 from robust.datasets.records import Dataset
 from robust.errors import DataError
 from robust.eval.candidates import Chosen, Selection, choose
-from robust.eval.detectors.checkpoint import check_weights
-from robust.eval.detectors.classes import map_classes
+from robust.eval.detectors.judgeable import check_judgeable
 from robust.eval.engine.cache import DEFAULT_CACHE, CellCache, write_atomically
 from robust.eval.engine.cells import Plan, software
 from robust.eval.engine.executors import Executor, LocalExecutor
 from robust.eval.engine.fill import Filled, fill, missing_tasks, read_cell, read_truth
-from robust.eval.evaluation_run import find_or_start, log_evaluation, read_evidence, training_evidence
+from robust.eval.evaluation_run import find_or_start, finished_evidence, log_evaluation, training_evidence
 from robust.eval.evidence.assemble import (
     CellResult,
     SweepPlan,
@@ -35,6 +37,7 @@ from robust.eval.evidence.assemble import (
 from robust.eval.evidence.records import DataEvidence, Evidence, NotEvaluated, SuiteEvidence
 from robust.eval.records import Candidate, InferenceSettings, content_key
 from robust.eval.tracking import tags
+from robust.eval.tracking.ending import ending
 from robust.eval.tracking.records import DatasetInput
 from robust.eval.tracking.store import Store
 
@@ -98,6 +101,20 @@ class _Setting:
     suite: SuiteEvidence
     environment: dict[str, str]
 
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of what candidates must share to be compared; names and sizes are no part of it."""
+        settings = {name: value for name, value in self.plan.settings.to_json().items() if name != "imgsz"}
+        return content_key(
+            {
+                "data": self.data.model_dump(mode="json", exclude={"name"}),
+                "suite": self.suite.model_dump(mode="json"),
+                "inference": settings,
+                "class_map": dict(self.plan.renamed),
+                "environment": self.environment,
+            }
+        )
+
 
 def evaluate(
     request: Request, store: Store, *, executor: Executor | None = None, on_progress: Progress | None = None
@@ -112,7 +129,7 @@ def evaluate(
         executor: Who infers; this process by default.
         on_progress: Called as images are inferred.
     """
-    datasets = load_splits(request.data, request.split)
+    datasets, unread = load_splits(request.data, request.split)
     suite = load_suite(request.suite, severities=request.severities, seed=request.seed)
     chosen = choose(request.selection, store, request.cache_dir)
     plan = Plan(
@@ -124,23 +141,18 @@ def evaluate(
         trust=request.selection.trust,
     )
     cache = CellCache(request.cache_dir)
-    chosen = _without_foreign_baselines(chosen, plan, cache)
+    chosen = _without_unusable(chosen, plan, cache, request.selection)
     plan = replace(plan, candidates=chosen.candidates)
+    data = data_evidence(datasets, _leaks(datasets, request.cache_dir), request.data.stem)
     filled = _fill(plan, cache, executor or LocalExecutor(), on_progress or _silent)
-    setting = _Setting(
-        request=request,
-        plan=plan,
-        cache=cache,
-        data=data_evidence(datasets, _leaks(datasets, request.cache_dir), request.data.stem),
-        suite=_suite_evidence(plan, cache, suite, request.split),
-        environment=environment(),
-    )
-    experiments = _experiments(chosen, request.selection, store)
+    setting = _Setting(request, plan, cache, data, _suite_evidence(plan, cache, suite, request.split), environment())
+    missing = (*chosen.not_evaluated, *unread)
     parts, run_ids = [], {}
-    for candidate in chosen.candidates:
-        run_ids[candidate.name], part = _measure(candidate, chosen, setting, store, experiments[candidate.name])
+    for candidate, experiment_id in _places(chosen, request.selection, store):
+        run_id, part = _measure(candidate, experiment_id, chosen, setting, store)
+        run_ids[candidate.name if candidate.name not in run_ids else f"{candidate.name} ({run_id[:8]})"] = run_id
         parts.append(part)
-    return Evaluation(merge(parts, chosen.not_evaluated), run_ids, filled)
+    return Evaluation(merge(parts, missing), run_ids, filled)
 
 
 def _silent(done: int, total: int) -> None:
@@ -148,20 +160,30 @@ def _silent(done: int, total: int) -> None:
     del done, total
 
 
-def load_splits(data: Path, split: str) -> dict[str, Dataset]:
-    """Load the split to judge on and every other split, which are needed for selection and for the leakage check.
+def load_splits(data: Path, split: str) -> tuple[dict[str, Dataset], tuple[NotEvaluated, ...]]:
+    """Load the split to judge on, the one to select on, and the others for the leakage check.
+
+    Returns:
+        Split -> data set, and the splits that cannot be read: leakage into those is not known.
 
     Raises:
-        DataError: the split is missing or empty, or the selection split is the one to judge on and the only one.
+        DataError: the split to judge on or to select on is missing or wrong, or has other categories.
     """
-    names = available_splits(data)
-    wanted = [split, *(name for name in names if name != split)] if data.suffix.lower() != ".json" else [split]
-    datasets = {name: load_dataset(data, name) for name in wanted}
-    first = datasets[split].categories
+    datasets = {split: load_dataset(data, split)}
+    unread = []
+    others = () if is_coco(find_source(data)) else (s for s in available_splits(data) if s != split)
+    for name in others:
+        try:
+            datasets[name] = load_dataset(data, name)
+        except DataError as error:
+            if name == SELECTION_SPLIT:
+                raise
+            unread.append(NotEvaluated(name=f"split {name}", run_id=None, reason=error.what))
+    first = [category.name for category in datasets[split].categories]
     for name, dataset in datasets.items():
-        if [c.name for c in dataset.categories] != [c.name for c in first]:
+        if [category.name for category in dataset.categories] != first:
             raise DataError(f"Split {name!r} has other categories than {split!r}.")
-    return datasets
+    return datasets, tuple(unread)
 
 
 def environment() -> dict[str, str]:
@@ -177,24 +199,34 @@ def _variants(datasets: dict[str, Dataset], split: str, suite: Suite) -> dict[st
     return variants
 
 
-def _without_foreign_baselines(chosen: Chosen, plan: Plan, cache: CellCache) -> Chosen:
-    """Leave out baselines that know no class of the data; a candidate that does not is an error."""
+def _without_unusable(chosen: Chosen, plan: Plan, cache: CellCache, selection: Selection) -> Chosen:
+    """Leave out weights that cannot be judged on this data, unless the user named them.
+
+    Only weights with unfinished cells are looked at; the others have been judged before.
+
+    Raises:
+        DataError: weights that were named miss a category, or are no finite detection network.
+    """
     unfinished = {i for task in missing_tasks(plan, cache) for i in task.candidates}
-    foreign: dict[str, str] = {}
+    categories = next(iter(plan.datasets.values())).categories
+    reasons: dict[tuple[str, str, int], NotEvaluated] = {}
     for position in sorted(unfinished):
         candidate = plan.candidates[position]
-        if candidate.role == "baseline":
-            info = check_weights(candidate.weights, trust=plan.trust)
-            try:
-                map_classes(info.names, next(iter(plan.datasets.values())).categories, plan.renamed)
-            except DataError as error:
-                foreign[candidate.name] = error.what
-    kept = [c for c in chosen.candidates if c.name not in foreign]
-    return Chosen(
-        tuple(replace(c, baseline=None) if c.baseline in foreign else c for c in kept),
-        chosen.runs,
-        (*chosen.not_evaluated, *(NotEvaluated(name=name, run_id=None, reason=why) for name, why in foreign.items())),
-    )
+        try:
+            check_judgeable(candidate.weights, categories, plan.renamed, trust=plan.trust)
+        except DataError as error:
+            if selection.baseline if candidate.role == "baseline" else not selection.is_whole_experiment:
+                raise
+            left_out = NotEvaluated(name=candidate.name, run_id=candidate.source_run_id, reason=error.what)
+            reasons[candidate.identity] = left_out
+    if not any(c.role == "candidate" and c.identity not in reasons for c in chosen.candidates):
+        raise DataError("No candidate can be judged on this data.", next(iter(reasons.values())).reason)
+    lost = {(sha256, imgsz) for role, sha256, imgsz in reasons if role == "baseline"}
+    kept = [c for c in chosen.candidates if c.identity not in reasons]
+    kept = [
+        replace(c, baseline=None, baseline_sha256=None) if (c.baseline_sha256, c.imgsz) in lost else c for c in kept
+    ]
+    return Chosen(tuple(kept), chosen.runs, (*chosen.not_evaluated, *reasons.values()))
 
 
 def _fill(plan: Plan, cache: CellCache, executor: Executor, on_progress: Progress) -> Filled:
@@ -227,18 +259,26 @@ def _suite_evidence(plan: Plan, cache: CellCache, suite: Suite, split: str) -> S
     return suite_evidence(suite.name, suite.seed, truths)
 
 
-def _experiments(chosen: Chosen, selection: Selection, store: Store) -> dict[str, str]:
-    """The experiment id of each candidate: its training run's; for files and baselines the common one."""
-    ids = [run.experiment_id for run in chosen.runs.values()]
-    common = ids[0] if ids else store.create_experiment(selection.experiment or DEFAULT_EXPERIMENT)
-    return {
-        candidate.name: chosen.runs[candidate.source_run_id].experiment_id if candidate.source_run_id else common
-        for candidate in chosen.candidates
-    }
+def _places(chosen: Chosen, selection: Selection, store: Store) -> list[tuple[Candidate, str]]:
+    """Each candidate with the id of the experiment to log it in; a baseline goes wherever its candidates are."""
+    common = None
+    places: list[tuple[Candidate, str]] = []
+    for candidate in chosen.candidates:
+        run = chosen.runs.get(candidate.source_run_id or "")
+        if run is not None:
+            places.append((candidate, run.experiment_id))
+        elif candidate.role == "candidate":
+            common = common or store.create_experiment(selection.experiment or DEFAULT_EXPERIMENT)
+            places.append((candidate, common))
+        else:
+            key = (candidate.weights_sha256, candidate.imgsz)
+            theirs = dict.fromkeys(place for other, place in places if (other.baseline_sha256, other.imgsz) == key)
+            places += [(candidate, place) for place in theirs]
+    return places
 
 
 def _measure(
-    candidate: Candidate, chosen: Chosen, setting: _Setting, store: Store, experiment_id: str
+    candidate: Candidate, experiment_id: str, chosen: Chosen, setting: _Setting, store: Store
 ) -> tuple[str, Evidence]:
     """Return the evaluation run of one candidate with its evidence, made now or found finished."""
     plan, request = setting.plan, setting.request
@@ -246,44 +286,58 @@ def _measure(
     key = content_key(
         {
             "cells": [plan.key(split, variant, candidate) for split, variant in columns],
-            "candidate": [candidate.name, candidate.role, candidate.baseline, candidate.source_run_id],
-            "data": setting.data.model_dump(mode="json"),
-            "suite": setting.suite.model_dump(mode="json"),
-            "environment": setting.environment,
+            "candidate": [candidate.name, *candidate.identity, candidate.baseline, candidate.baseline_sha256],
+            "setting": setting.sha256,
         }
     )
-    marks = {tags.SUITE: setting.suite.name, tags.DATASET_SHA256: plan.datasets[request.split].fingerprint}
+    marks = {
+        tags.SUITE: setting.suite.name,
+        tags.DATASET_SHA256: plan.datasets[request.split].fingerprint,
+        tags.SETTING_SHA256: setting.sha256,
+    }
     run = find_or_start(store, experiment_id, candidate, key=key, marks=marks)
-    if run.status == "FINISHED":
-        return run.run_id, read_evidence(store, run)
-    cells = [
+    store.set_tags(run.run_id, {tags.REQUESTED_AT: str(time.time_ns() // 1_000_000)})
+    finished = finished_evidence(store, run)
+    if finished is not None:
+        return run.run_id, finished
+    with ending(store, run.run_id):
+        cells = _cells(candidate, columns, setting)
+        source = chosen.runs.get(candidate.source_run_id or "")
+        measured = candidate_evidence(
+            candidate,
+            cells,
+            judged_on=request.split,
+            plan=SweepPlan(chosen_on=SELECTION_SPLIT),
+            training=training_evidence(store, source) if source else None,
+            weights_bytes=candidate.weights.stat().st_size,
+        )
+        evidence = Evidence(
+            experiment=store.experiment_name(experiment_id),
+            data=setting.data,
+            suite=setting.suite,
+            candidates=(measured,),
+            not_evaluated=tuple(entry for entry in chosen.not_evaluated if entry.run_id is None),
+            environment=setting.environment,
+        )
+        finished = finished_evidence(store, store.run(run.run_id))  # somebody else may have measured it meanwhile
+        if finished is not None:
+            return run.run_id, finished
+        log_evaluation(store, run.run_id, evidence, cells, [_input(d, request) for d in plan.datasets.values()])
+    return run.run_id, evidence
+
+
+def _cells(candidate: Candidate, columns: Sequence[tuple[str, Variant]], setting: _Setting) -> list[CellResult]:
+    plan, cache = setting.plan, setting.cache
+    return [
         CellResult(
             split=split,
             variant=variant,
             key=plan.key(split, variant, candidate),
-            truth=read_truth(plan, setting.cache, split, variant),
-            predictions=read_cell(plan, setting.cache, split, variant, candidate),
+            truth=read_truth(plan, cache, split, variant),
+            predictions=read_cell(plan, cache, split, variant, candidate),
         )
         for split, variant in columns
     ]
-    source = chosen.runs.get(candidate.source_run_id or "")
-    measured = candidate_evidence(
-        candidate,
-        cells,
-        judged_on=request.split,
-        plan=SweepPlan(chosen_on=SELECTION_SPLIT),
-        training=training_evidence(store, source) if source else None,
-        weights_bytes=candidate.weights.stat().st_size,
-    )
-    evidence = Evidence(
-        experiment=store.experiment_name(experiment_id),
-        data=setting.data,
-        suite=setting.suite,
-        candidates=(measured,),
-        environment=setting.environment,
-    )
-    log_evaluation(store, run.run_id, evidence, cells, [_input(d, request) for d in plan.datasets.values()])
-    return run.run_id, evidence
 
 
 def _input(dataset: Dataset, request: Request) -> DatasetInput:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from robust.corruptions.records import CLEAN
-from robust.errors import UsageError
+from robust.errors import DataError, UsageError
 from robust.eval.engine.tables import ground_truth_to_bytes, predictions_to_bytes
 from robust.eval.evidence.assemble import CellResult
 from robust.eval.evidence.parse import parse_evidence
@@ -20,7 +20,6 @@ from robust.eval.evidence.records import CandidateEvidence, CellEvidence, Eviden
 from robust.eval.metrics.records import CocoMetrics, OperatingPoint
 from robust.eval.records import Candidate
 from robust.eval.tracking import tags
-from robust.eval.tracking.ending import ending
 from robust.eval.tracking.records import DatasetInput, RunInfo
 from robust.eval.tracking.store import Store
 
@@ -81,6 +80,16 @@ def read_evidence(store: Store, run: RunInfo) -> Evidence:
         return parse_evidence(path.read_bytes(), f"The evidence of run {run.run_id}")
 
 
+def finished_evidence(store: Store, run: RunInfo) -> Evidence | None:
+    """Return what a finished evaluation holds; None when it is unfinished or damaged, so that it is made again."""
+    if run.status != "FINISHED":
+        return None
+    try:
+        return read_evidence(store, run)
+    except (DataError, UsageError):  # cut off by a full disk or a kill while it was written
+        return None
+
+
 def training_evidence(store: Store, run: RunInfo) -> TrainingEvidence:
     """Read what a training run logged, epoch by epoch.
 
@@ -108,7 +117,7 @@ def training_evidence(store: Store, run: RunInfo) -> TrainingEvidence:
 def log_evaluation(
     store: Store, run_id: str, evidence: Evidence, cells: Sequence[CellResult], inputs: Sequence[DatasetInput]
 ) -> None:
-    """Log everything of one candidate's evaluation and finish the run; broken off, it ends as FAILED or KILLED.
+    """Log everything of one candidate's evaluation and finish the run.
 
     Args:
         store: Where the run is.
@@ -118,7 +127,7 @@ def log_evaluation(
         inputs: The data it was measured on.
     """
     (measured,) = evidence.candidates
-    with ending(store, run_id), tempfile.TemporaryDirectory(prefix="robust-") as folder:
+    with tempfile.TemporaryDirectory(prefix="robust-") as folder:
         settings = {**measured.inference, "suite": evidence.suite.name, "suite_seed": evidence.suite.seed}
         store.log_params(run_id, settings)
         store.log_metrics(run_id, flat_metrics(measured))
@@ -173,6 +182,7 @@ def flat_metrics(measured: CandidateEvidence) -> dict[str, float | None]:
     point = chosen_point(measured, judged, CLEAN)
     if point is not None:
         flat.update({f"operating_point/{name}": value for name, value in point.model_dump().items()})
+    flat["operating_point/chosen"] = float(point is not None)  # a sweep without a choice leaves older numbers behind
     return flat
 
 

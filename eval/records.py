@@ -27,7 +27,7 @@ class InferenceSettings:
 
     Attributes:
         imgsz: Side of the square letterbox, pixels.
-        score_floor: Detections below it are not kept.
+        score_floor: Only detections above it are kept.
         nms_iou: IoU above which non-maximum suppression drops the lower score.
         max_detections: Most detections kept for an image.
         batch: Images in one forward pass.
@@ -50,7 +50,11 @@ class InferenceSettings:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What candidates that differ by seed only have in common. Values are None where the source did not say."""
+    """What candidates that differ by seed only have in common. Values are None where the source did not say.
+
+    ``model`` and ``data`` are names for people; the hashes of the starting weights and of the training split tell
+    apart what has the same name.
+    """
 
     model: str | None = None
     imgsz: int | None = None
@@ -59,6 +63,8 @@ class Configuration:
     batch: int | None = None
     optimizer: str | None = None
     data: str | None = None
+    model_sha256: str | None = None
+    data_sha256: str | None = None
 
     @property
     def label(self) -> str:
@@ -77,7 +83,7 @@ class Candidate:
     """One set of weights with its inference size.
 
     Attributes:
-        name: Unique among the candidates of one evaluation (the run name, the file's stem).
+        name: For people: the run's, or the file's stem. Not unique.
         weights: Local file.
         weights_sha256: Hex digest of that file.
         imgsz: Inference size in pixels.
@@ -85,7 +91,8 @@ class Candidate:
         source_run_id: MLflow training run; None for a bare file.
         configuration: What it shares with the runs of other seeds.
         seed: Training seed, None when unknown.
-        baseline: Name of the baseline it was trained from, None when there is none.
+        baseline: Name of what it must beat, None when there is none.
+        baseline_sha256: Hex digest of those weights; they are evaluated at the candidate's size.
     """
 
     name: str
@@ -97,6 +104,12 @@ class Candidate:
     configuration: Configuration = Configuration()
     seed: int | None = None
     baseline: str | None = None
+    baseline_sha256: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, int]:
+        """What makes it one candidate, whatever it is called: role, run or weights, and size."""
+        return self.role, self.source_run_id or self.weights_sha256, self.imgsz
 
 
 @dataclass(frozen=True, eq=False)

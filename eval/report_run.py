@@ -31,14 +31,18 @@ def collect_evidence(*, experiment: str | None, run_ids: Sequence[str], tracking
     store = Store.open(tracking_uri)
     runs = find_evaluations(store, experiment=experiment, run_ids=run_ids)
     missing = without_evaluation(store, experiment, runs) if experiment and not run_ids else ()
-    merged = merge([read_evidence(store, run) for run in runs], missing)
-    used = {candidate.baseline for candidate in merged.candidates}
-    kept = tuple(c for c in merged.candidates if c.role == "candidate" or c.name in used)
+    parts = [read_evidence(store, run) for run in runs]
+    used = {(c.baseline_sha256, c.imgsz) for part in parts for c in part.candidates if c.role == "candidate"}
+    kept = [
+        part
+        for part in parts
+        if any(c.role == "candidate" or (c.weights_sha256, c.imgsz) in used for c in part.candidates)
+    ]
     if not kept:
         raise UsageError(
             "Only baselines have been evaluated.", fix="Evaluate candidates: robust eval --run-id or --weights."
         )
-    return merged.model_copy(update={"candidates": kept})
+    return merge(kept, missing)
 
 
 def log_report(folder: Path, *, evidence: Evidence, decision: str, summary: str, tracking_uri: str | None) -> str:

@@ -12,9 +12,10 @@ from robust.eval.tracking.store import Store
 
 
 def find_evaluations(store: Store, *, experiment: str | None, run_ids: Sequence[str]) -> tuple[RunInfo, ...]:
-    """Return the finished evaluation runs of what was named, the latest of each candidate, with their baselines.
+    """Return the finished evaluation runs of what was named, one for each candidate, with the baselines beside them.
 
-    All of them were made with the data and suite of the latest one, so that they can be compared.
+    All of them share the setting (data, suite, inference, versions) of the one that was asked for last, so that they
+    can be compared.
 
     Args:
         store: Where runs are.
@@ -22,15 +23,14 @@ def find_evaluations(store: Store, *, experiment: str | None, run_ids: Sequence[
         run_ids: Training runs, or evaluation runs.
 
     Raises:
-        UsageError: nothing was named, or nothing that was named has been evaluated.
+        UsageError: nothing was named, or something that was named has no evaluation in that setting.
     """
     named = [store.run(run_id) for run_id in dict.fromkeys(run_ids)]
     if named:
-        everyone = [run for number in _experiments(named) for run in store.evaluations(experiment_id=number)]
-        sources = {run.run_id for run in named if run.kind != "eval"}
-        wanted = [r for r in everyone if r.tags.get(tags.SOURCE_RUN_ID) in sources] + [
-            r for r in named if r.kind == "eval"
-        ]
+        numbers = dict.fromkeys(run.experiment_id for run in named)
+        everyone = [run for number in numbers for run in store.evaluations(experiment_id=number)]
+        ids = {run.run_id for run in named}
+        wanted = [run for run in everyone if {run.run_id, run.tags.get(tags.SOURCE_RUN_ID)} & ids]
     elif experiment is not None:
         wanted = everyone = list(store.runs(experiment, kind="eval"))
     else:
@@ -41,45 +41,56 @@ def find_evaluations(store: Store, *, experiment: str | None, run_ids: Sequence[
             "None of these runs has a finished evaluation.",
             fix="Run `robust eval` with the same --run-id or --experiment.",
         )
-    latest = max(finished, key=_age)
-    comparable = [run for run in finished if _setting(run) == _setting(latest)]
-    baselines = [
-        run
-        for run in everyone
-        if run.status == "FINISHED" and run.tags.get(tags.ROLE) == "baseline" and _setting(run) == _setting(latest)
-    ]
-    newest = {_identity(run): run for run in sorted([*baselines, *comparable], key=_age)}
-    return tuple(newest[identity] for identity in sorted(newest))
+    setting = _setting(max(finished, key=_age))
+    alike = [run for run in everyone if run.status == "FINISHED" and _setting(run) == setting]
+    chosen = [run for run in alike if run in finished]
+    _check_complete(named, chosen)
+    baselines = [run for run in alike if run.tags.get(tags.ROLE) == "baseline"]
+    newest = {_identity(run): run for run in sorted([*baselines, *chosen], key=_age)}
+    return tuple(sorted(newest.values(), key=lambda run: (run.name, _identity(run))))
 
 
 def without_evaluation(store: Store, experiment: str, evaluated: Sequence[RunInfo]) -> tuple[NotEvaluated, ...]:
     """Return the training runs of an experiment that have no evaluation among ``evaluated``."""
     sources = {run.tags.get(tags.SOURCE_RUN_ID) for run in evaluated}
     return tuple(
-        NotEvaluated(name=run.name, run_id=run.run_id, reason=_reason(run))
+        NotEvaluated(name=run.name, run_id=run.run_id, reason=unfinished(run) or _NOT_EVALUATED)
         for run in store.runs(experiment, kind="train")
         if run.run_id not in sources
     )
 
 
-def _reason(run: RunInfo) -> str:
+_NOT_EVALUATED = "trained but not evaluated with this data and suite"
+
+
+def unfinished(run: RunInfo) -> str | None:
+    """Say why a training run cannot be used; None for a finished one."""
     if run.status == "FINISHED":
-        return "trained but not evaluated with this data and suite"
+        return None
     failure = run.tags.get(tags.FAILURE)
     return f"training is {run.status}" + (f": {failure}" if failure else "")
 
 
-def _experiments(runs: Sequence[RunInfo]) -> list[str]:
-    return list(dict.fromkeys(run.experiment_id for run in runs))
+def _check_complete(named: Sequence[RunInfo], chosen: Sequence[RunInfo]) -> None:
+    """A decision on some of the named runs must not pass for one on all of them."""
+    covered = {key for run in chosen for key in (run.run_id, run.tags.get(tags.SOURCE_RUN_ID))}
+    left_out = [run for run in named if run.run_id not in covered]
+    if left_out:
+        raise UsageError(
+            f"Run {left_out[0].name!r} ({left_out[0].run_id}) has no finished evaluation like the others.",
+            "All named runs must be evaluated with the same data, suite and settings.",
+            "Run `robust eval` over all of them.",
+        )
 
 
-def _setting(run: RunInfo) -> tuple[str | None, str | None]:
-    return run.tags.get(tags.DATASET_SHA256), run.tags.get(tags.SUITE)
+def _setting(run: RunInfo) -> str | None:
+    return run.tags.get(tags.SETTING_SHA256)
 
 
 def _identity(run: RunInfo) -> tuple[str, str, str]:
-    return run.name, run.tags.get(tags.SOURCE_RUN_ID, ""), run.tags.get(tags.WEIGHTS_SHA256, "")
+    source = run.tags.get(tags.SOURCE_RUN_ID) or run.tags.get(tags.WEIGHTS_SHA256, "")
+    return run.tags.get(tags.ROLE, ""), source, run.params.get("imgsz", "")
 
 
-def _age(run: RunInfo) -> tuple[int, str]:
-    return run.end_time or 0, run.run_id
+def _age(run: RunInfo) -> tuple[int, int, str]:
+    return int(run.tags.get(tags.REQUESTED_AT, "0")), run.end_time or 0, run.run_id

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,10 +71,13 @@ def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan, output: Path | None)
     cells = read_cells(store, run, before)
     after = before.model_copy(update={"sweep": sweep_evidence(cells, plan)})
     files = sweep_files(evidence.model_copy(update={"candidates": (after,)}), after)
+    manifest = _manifest(store, run, files)
     with tempfile.TemporaryDirectory(prefix="robust-") as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
         store.log_folder(run.run_id, Path(folder), FOLDER)
+        (Path(folder) / "manifest.json").write_bytes(manifest)
+        store.log_file(run.run_id, Path(folder) / "manifest.json", FOLDER)
     store.log_metrics(run.run_id, flat_metrics(after))
     if output is not None:
         for name, content in files.items():
@@ -90,6 +94,15 @@ def sweep_files(evidence: Evidence, swept: CandidateEvidence) -> dict[str, bytes
         "sweep.json": (json.dumps(swept.sweep.model_dump(mode="json"), indent=2) + "\n").encode(),
         "sweep.svg": plot_sweep(swept, judged_split(swept)),
     }
+
+
+def _manifest(store: Store, run: RunInfo, files: Mapping[str, bytes]) -> bytes:
+    """The run's manifest with the hashes of what the sweep changes and adds."""
+    with tempfile.TemporaryDirectory(prefix="robust-") as folder:
+        before = store.download(run.run_id, f"{FOLDER}/manifest.json", Path(folder))
+        hashes = json.loads(before.read_text(encoding="utf-8")) if before else {}
+    hashes.update({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+    return (json.dumps(hashes, indent=2, sort_keys=True) + "\n").encode()
 
 
 def read_cells(store: Store, run: RunInfo, candidate: CandidateEvidence) -> list[CellResult]:

@@ -80,7 +80,7 @@ Argument = tuple[bool, Claim] | None
 
 
 def _against_baseline(study: Study, policy: Policy, group: Group) -> Argument:
-    baselines = {c.baseline for c in group.candidates}
+    baselines = {c.baseline_sha256 for c in group.candidates}
     baseline = study.baseline_of(group.candidates[0]) if len(baselines) == 1 else None
     where = scope(study, policy.judged_on, n_seeds=len(group.distinct_seeds))
     if baseline is None:

@@ -51,7 +51,7 @@ def baseline_claims(study: Study, policy: Policy) -> tuple[Claim, ...]:
     metric, split = policy.objective.metric, policy.judged_on
     claims = []
     for baseline in study.baselines:
-        trained = [c for c in study.candidates if c.baseline == baseline.name]
+        trained = [c for c in study.candidates if study.baseline_of(c) == baseline]
         if trained:
             claims.append(_beaten(study, baseline, trained, metric, split))
     orphans = [c for c in study.candidates if study.baseline_of(c) is None]

@@ -113,7 +113,8 @@ class Study:
 
     def baseline_of(self, candidate: CandidateEvidence) -> CandidateEvidence | None:
         """The baseline that a candidate must beat, if it was evaluated."""
-        return next((c for c in self.baselines if c.name == candidate.baseline), None)
+        wanted = (candidate.baseline_sha256, candidate.imgsz)
+        return next((c for c in self.baselines if (c.weights_sha256, c.imgsz) == wanted), None)
 
     def group_of(self, candidate: CandidateEvidence) -> Group | None:
         """The configuration of a candidate."""
@@ -181,7 +182,7 @@ def unique_labels(configurations: Sequence[ConfigurationEvidence]) -> dict[Confi
         differing = [
             field for field in ConfigurationEvidence.model_fields if len({getattr(c, field) for c in alike}) > 1
         ]
-        labels[one] = " ".join([one.label, *(f"{field}={getattr(one, field)}" for field in differing)])
+        labels[one] = " ".join([one.label, *(f"{field}={str(getattr(one, field))[:12]}" for field in differing)])
     return labels
 
 

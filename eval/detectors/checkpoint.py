@@ -81,7 +81,7 @@ def check_weights(path: Path, trust: bool = False) -> CheckpointInfo:
     if path.suffix.lower() != ".pt":
         raise UsageError(f"{path.name} is not a .pt file.", "Only Ultralytics PyTorch weights can be loaded here.")
     load_ultralytics()
-    with _plain_path(path) as plain:
+    with plain_path(path) as plain:
         checkpoint, unsafe = _load(plain, path.name, trust)
     network = checkpoint.get("ema") or checkpoint.get("model")
     if network is None or not hasattr(network, "state_dict"):
@@ -174,7 +174,7 @@ def _pickle_globals(data: bytes) -> tuple[str, ...]:
 
 
 @contextmanager
-def _plain_path(path: Path) -> Iterator[Path]:
+def plain_path(path: Path) -> Iterator[Path]:
     """Yield a path that Ultralytics takes literally: it drops apostrophes and renames ``yolov5*.pt``."""
     if "'" not in str(path) and not path.name.startswith("yolov"):
         yield path

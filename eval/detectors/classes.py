@@ -18,7 +18,7 @@ def map_classes(
     Args:
         names: Class index -> name, as stored with the weights.
         categories: Of the data set.
-        renamed: The network's name -> the data set's name, where the two differ.
+        renamed: The network's name -> the data set's name, where the two differ; names of other networks do no harm.
 
     Returns:
         Class index -> ``Category.id``; every category of the data set occurs.

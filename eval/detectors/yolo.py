@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from robust.datasets.records import Category
 from robust.errors import DataError, UsageError
-from robust.eval.detectors.checkpoint import check_weights, loading
-from robust.eval.detectors.classes import map_classes
+from robust.eval.detectors.checkpoint import loading, plain_path
+from robust.eval.detectors.judgeable import check_judgeable
 from robust.eval.detectors.preprocess import Letterbox
 from robust.eval.detectors.suppression import pick_end_to_end, suppress
 from robust.eval.records import Detections, InferenceSettings
@@ -51,21 +51,16 @@ class YoloDetector:
         renamed: Mapping[str, str] | None = None,
         trust: bool = False,
     ) -> None:
-        info = check_weights(weights, trust=trust)
+        info, mapping = check_judgeable(weights, categories, renamed or {}, trust=trust)
         self._settings = settings
-        self._mapping = map_classes(info.names, categories, renamed)
-        if not info.finite:
-            raise DataError(
-                f"{weights.name} holds NaN or infinity.", "Its training diverged.", "Use another checkpoint."
-            )
         self.n_parameters = info.parameters
         self._network = _load(weights, settings.device, trust)
         import torch
 
-        self._classes = torch.tensor(sorted(self._mapping), dtype=torch.int64, device=settings.device)
-        self._category_of = np.zeros(max(self._mapping) + 1, dtype=np.int64)
-        for index, category_id in self._mapping.items():
-            self._category_of[index] = category_id
+        self._classes = torch.tensor(sorted(mapping), dtype=torch.int64, device=settings.device)
+        self._categories = torch.tensor(
+            [mapping[i] for i in sorted(mapping)], dtype=torch.int64, device=settings.device
+        )
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Find objects in images (uint8, RGB), ``settings.batch`` at a time."""
@@ -90,15 +85,14 @@ class YoloDetector:
     def _detections(self, raw: torch.Tensor, letterbox: Letterbox) -> Detections:
         floor, limit = self._settings.score_floor, self._settings.max_detections
         if raw.shape[-1] == 6 and raw.shape[0] != 6:
-            boxes, scores, labels = pick_end_to_end(raw, self._classes, score_floor=floor, limit=limit)
+            boxes, scores, ids = pick_end_to_end(raw, self._classes, self._categories, score_floor=floor, limit=limit)
         else:
-            boxes, scores, labels = suppress(
-                raw, self._classes, score_floor=floor, iou=self._settings.nms_iou, limit=limit
-            )
+            iou = self._settings.nms_iou
+            boxes, scores, ids = suppress(raw, self._classes, self._categories, score_floor=floor, iou=iou, limit=limit)
         return Detections(
             letterbox.to_original(boxes.cpu().numpy().astype(np.float64)),
             scores.cpu().numpy().astype(np.float64),
-            self._category_of[labels.cpu().numpy()],
+            ids.cpu().numpy(),
         )
 
 
@@ -108,10 +102,10 @@ def _load(weights: Path, device: str, trust: bool) -> Any:
 
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError(f"Device {device!r} is not available.", "torch sees no CUDA device.", "Use --device cpu.")
-    with loading(trust):
+    with loading(trust), plain_path(weights) as plain:
         from ultralytics.nn.tasks import load_checkpoint
 
-        network, _ = load_checkpoint(str(weights), device=torch.device("cpu"))
+        network, _ = load_checkpoint(str(plain), device=torch.device("cpu"))
     if network.task != "detect":  # Ultralytics guesses the task of files that do not say
         raise DataError(f"{weights.name} is a network for {network.task!r}, not for detection.")
     network.fuse(verbose=False)

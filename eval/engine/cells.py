@@ -74,6 +74,7 @@ class Plan:
             "schema": SCHEMA,
             "weights_sha256": candidate.weights_sha256,
             "dataset_sha256": self.datasets[split].fingerprint,
+            "numbering": self.datasets[split].numbering,
             "recipe": variant.recipe(),
             "inference": self.settings_of(candidate).to_json(),
             "class_map": dict(self.renamed),
@@ -94,6 +95,7 @@ class Plan:
             {
                 "schema": SCHEMA,
                 "dataset_sha256": self.datasets[split].fingerprint,
+                "numbering": self.datasets[split].numbering,
                 "recipe": variant.recipe(),
                 "software": {name: self.software[name] for name in _PIXELS},
                 "shard": [shard.start, shard.stop],

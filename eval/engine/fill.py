@@ -32,11 +32,8 @@ def missing_tasks(plan: Plan, cache: CellCache) -> tuple[Task, ...]:
     tasks = []
     for split, variant in _columns(plan):
         for shard in plan.shards(split):
-            lacking = tuple(
-                position
-                for position, candidate in enumerate(plan.candidates)
-                if not cache.has(plan.shard_key(split, variant, candidate, shard))
-            )
+            keys = {plan.shard_key(split, variant, c, shard): i for i, c in enumerate(plan.candidates)}
+            lacking = tuple(position for key, position in keys.items() if not cache.has(key))
             if lacking or not cache.has(plan.ground_truth_key(split, variant, shard)):
                 tasks.append(Task(split, variant, shard, lacking))
     return tuple(tasks)

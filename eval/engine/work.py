@@ -35,7 +35,7 @@ class Worker:
         self.plan = plan
         self.cache = cache
         self._load = load or self._load_yolo
-        self._detectors: dict[tuple[str, int], Detector] = {}
+        self._detectors: dict[tuple[str, int, tuple[Category, ...]], Detector] = {}
 
     def run(self, task: Task, tick: Tick = _ignore) -> None:
         """Fill the missing cells of one task; each is written when the last image is done.
@@ -84,9 +84,9 @@ class Worker:
             self.cache.write_predictions(plan.shard_key(task.split, task.variant, candidate, shard), predictions)
 
     def _detector(self, candidate: Candidate, split: str) -> Detector:
-        identity = (candidate.weights_sha256, candidate.imgsz)
+        categories = self.plan.datasets[split].categories  # splits may number them differently
+        identity = (candidate.weights_sha256, candidate.imgsz, categories)
         if identity not in self._detectors:
-            categories = self.plan.datasets[split].categories
             self._detectors[identity] = self._load(candidate, self.plan.settings_of(candidate), categories)
         return self._detectors[identity]
 

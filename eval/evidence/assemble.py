@@ -161,8 +161,11 @@ def candidate_evidence(
             batch=configuration.batch,
             optimizer=configuration.optimizer,
             data=configuration.data,
+            model_sha256=configuration.model_sha256,
+            data_sha256=configuration.data_sha256,
         ),
         baseline=candidate.baseline,
+        baseline_sha256=candidate.baseline_sha256,
         training=training,
         inference=provenance["inference"],
         cells=measured,
@@ -213,27 +216,44 @@ def merge(parts: Sequence[Evidence], not_evaluated: Sequence[NotEvaluated] = ())
     named.
 
     Raises:
-        UsageError: the parts were measured on other data or another suite, so they cannot be compared.
+        UsageError: the parts were measured on other data or another suite, or their thresholds chosen by other rules,
+            so they cannot be compared.
     """
     first = parts[0]
     for part in parts[1:]:
-        if part.data != first.data or part.suite != first.suite:
+        if comparable(part) != comparable(first):
             raise UsageError(
                 "These evaluations cannot be compared.",
                 "They were made on different data or with different suites.",
                 "Evaluate all of them with the same --data and --suite.",
             )
-    candidates = {(c.role, c.name, c.weights_sha256, c.imgsz): c for part in parts for c in part.candidates}
+    candidates = {c.identity: c for part in parts for c in part.candidates}
+    if len({_rule(candidate) for candidate in candidates.values()}) > 1:
+        raise UsageError(
+            "The thresholds of these candidates were chosen by different rules.",
+            "Some were swept with other limits than the rest.",
+            "Run `robust sweep` once over all of them, with one set of limits.",
+        )
     missing = {(n.name, n.run_id): n for n in (*(n for part in parts for n in part.not_evaluated), *not_evaluated)}
     names = sorted({name for part in parts for name in part.environment})
     return Evidence(
         experiment=first.experiment,
         data=first.data,
         suite=first.suite,
-        candidates=tuple(candidates[key] for key in sorted(candidates, key=lambda k: (k[0] != "candidate", *k[1:]))),
+        candidates=tuple(sorted(candidates.values(), key=lambda c: (c.role != "candidate", c.name, *c.identity))),
         not_evaluated=tuple(missing[key] for key in sorted(missing, key=lambda k: (k[0], k[1] or ""))),
         environment={
             name: " | ".join(sorted({part.environment[name] for part in parts if name in part.environment}))
             for name in names
         },
     )
+
+
+def comparable(evidence: Evidence) -> tuple[object, ...]:
+    """What two evaluations must share to be compared: the data whatever its name, and the suite."""
+    return evidence.data.categories, evidence.data.splits, evidence.data.leakage, evidence.suite
+
+
+def _rule(candidate: CandidateEvidence) -> tuple[object, ...]:
+    sweep = candidate.sweep
+    return sweep.start, sweep.stop, sweep.step, sweep.choice.constraints

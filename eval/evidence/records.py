@@ -162,6 +162,8 @@ class ConfigurationEvidence(Record):
     batch: int | None
     optimizer: str | None
     data: str | None
+    model_sha256: Sha256 | None = None
+    data_sha256: Sha256 | None = None
 
 
 class CandidateEvidence(Record):
@@ -176,11 +178,17 @@ class CandidateEvidence(Record):
     seed: int | None
     configuration: ConfigurationEvidence
     baseline: str | None
+    baseline_sha256: Sha256 | None
     training: TrainingEvidence | None
     inference: dict[str, float | int | str | bool | None]
     cells: tuple[CellEvidence, ...]
     robustness: tuple[RobustnessEvidence, ...]
     sweep: SweepEvidence
+
+    @property
+    def identity(self) -> tuple[str, str, int]:
+        """What makes it one candidate, whatever it is called: role, run or weights, and size."""
+        return self.role, self.training.run_id if self.training else self.weights_sha256, self.imgsz
 
 
 class NotEvaluated(Record):

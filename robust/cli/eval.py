@@ -48,6 +48,8 @@ def eval_command(as_json: bool, tracking_uri: str, executor: str, workers: int |
     from robust.eval.evaluate import evaluate
     from robust.eval.tracking.store import Store
 
+    if workers is None and given["device"] != "cpu":
+        workers = 1  # every process would load all networks on the one device
     with Progress("Evaluating", "images") as progress:
         evaluation = evaluate(
             _request(given), Store.open(tracking_uri), executor=make_executor(executor, workers), on_progress=progress
@@ -69,7 +71,7 @@ def _request(given: dict[str, Any]) -> Any:
             run_ids=given["run_ids"],
             experiment=given["experiment"],
             weights=given["weights"],
-            baselines=given["baseline"],
+            baseline=given["baseline"],
             imgsz=given["imgsz"],
             trust=given["trust_weights"],
         ),

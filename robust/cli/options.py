@@ -1,6 +1,6 @@
 """Options that several commands share, so that they are spelled, explained and read from the environment alike.
 
-Each is a decorator, and passes its command an argument named after the option: ``@options.run_id`` passes ``run_id``.
+Each is a decorator, and passes its command an argument named after the option: ``@options.run_id`` passes ``run_ids``.
 Besides its own variable (named in the help) every option of every command also has ``ROBUST_<COMMAND>_<OPTION>``.
 """
 
@@ -59,9 +59,8 @@ severity = click.option(
 )
 baseline = click.option(
     "--baseline",
-    multiple=True,
     metavar="FILE|ID|models:/NAME@ALIAS",
-    help="What candidates must beat; may be repeated.",
+    help="What candidates must beat. Default: the weights each was trained from.",
 )
 policy = _shared(
     "--policy", env="ROBUST_POLICY", type=_FILE, metavar="FILE", help="Promotion policy. Default: the built-in one."

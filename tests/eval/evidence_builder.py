@@ -188,6 +188,7 @@ def candidate(plan: Plan) -> CandidateEvidence:
             data="tiny_coco.yaml" if plan.lr0 else None,
         ),
         baseline=None if plan.is_baseline else f"yolov8n@{plan.imgsz}",
+        baseline_sha256=None if plan.is_baseline else sha("weightsyolov8n.pt"),
         training=training(plan),
         inference={"imgsz": plan.imgsz, "score_floor": 0.001, "nms_iou": 0.7, "max_detections": 300, "device": "cpu"},
         cells=tuple(cells),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from robust.errors import DataError, IntegrityError, StoreError, UnknownName, UsageError
-from robust.eval.candidates import Selection
+from robust.eval.candidates import Selection, choose
+from robust.eval.decision.study import Study
 from robust.eval.engine.executors import ProcessExecutor
 from robust.eval.evaluate import Evaluation, Request, evaluate
 from robust.eval.evaluation_run import read_evidence
+from robust.eval.report_run import collect_evidence
 from robust.eval.tracking.store import Store
 
 from .fakes import save_tiny_weights, write_data_yaml
@@ -38,7 +41,7 @@ class Desk:
 
     def __init__(self, folder: Path, material: Path, store: Store) -> None:
         self.store = store
-        selection = Selection(weights=(material / "tiny.pt",), baselines=(str(material / "base.pt"),), imgsz=64)
+        selection = Selection(weights=(material / "tiny.pt",), baseline=str(material / "base.pt"), imgsz=64)
         self.request = Request(material / "data.yaml", selection, severities=(1, 3), cache_dir=folder / "cache")
 
     def evaluate(self, **changes: object) -> Evaluation:
@@ -101,16 +104,42 @@ def test_several_processes_give_the_same_evidence(
     assert one.evidence.to_json() == other.evidence.to_json()
 
 
-def test_baseline_without_the_class_is_told_and_left_out(desk: Desk, material: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def foreign(material: Path, tmp_path: Path) -> Path:
+    """Weights that know zebras only."""
     import torch
 
     checkpoint = torch.load(material / "base.pt", weights_only=False)
     (checkpoint.get("ema") or checkpoint["model"]).names = {0: "zebra"}
     torch.save(checkpoint, tmp_path / "foreign.pt")
-    selection = replace(desk.request.selection, baselines=(str(tmp_path / "foreign.pt"),))
-    evidence = desk.evaluate(selection=selection).evidence
-    assert [(c.name, c.baseline) for c in evidence.candidates] == [("tiny", None)]
-    assert "zebra" in evidence.not_evaluated[0].reason or "person" in evidence.not_evaluated[0].reason
+    return tmp_path / "foreign.pt"
+
+
+def test_named_baseline_without_the_class_is_refused(desk: Desk, foreign: Path) -> None:
+    with pytest.raises(DataError, match="no class 'person'"):
+        desk.evaluate(selection=replace(desk.request.selection, baseline=str(foreign)))
+
+
+def test_starting_weights_without_the_class_are_told_and_left_out(
+    desk: Desk, foreign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = choose(replace(desk.request.selection, baseline=str(foreign)), desk.store, desk.request.cache_dir)
+    monkeypatch.setattr("robust.eval.evaluate.choose", lambda *_: found)  # as if training had started from them
+    evidence = desk.evaluate(selection=replace(desk.request.selection, baseline=None)).evidence
+    assert [(c.name, c.baseline, c.baseline_sha256) for c in evidence.candidates] == [("tiny", None, None)]
+    assert [entry.name for entry in evidence.not_evaluated] == ["foreign@64"]
+
+
+def test_interrupted_measuring_leaves_no_run_running(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("robust.eval.evaluate.candidate_evidence", _interrupt)
+        desk.evaluate()
+    assert [run.status for run in desk.store.runs("robust")] == ["KILLED"]
+    assert {desk.store.run(run_id).status for run_id in desk.evaluate().run_ids.values()} == {"FINISHED"}
+
+
+def _interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
@@ -123,6 +152,7 @@ def test_baseline_without_the_class_is_told_and_left_out(desk: Desk, material: P
         ({"selection": Selection(weights=(Path("nowhere.pt"),))}, UsageError, "nowhere.pt"),
         ({"selection": Selection(run_ids=("0" * 32,))}, UsageError, "no run"),
         ({"selection": Selection(experiment="nobody")}, UnknownName, "nobody"),
+        ({"selection": Selection(weights=(Path("tiny.pt"),), imgsz=100)}, UsageError, "multiple of 32"),
     ],
 )
 def test_bad_input_is_told_before_anything_is_written(
@@ -132,6 +162,67 @@ def test_bad_input_is_told_before_anything_is_written(
         desk.evaluate(**changes)
     assert caught.value.exit_code == 2  # type: ignore[attr-defined]
     assert not desk.request.cache_dir.exists()
+
+
+def test_a_path_with_an_apostrophe_is_a_path(desk: Desk, material: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "o'brien"
+    folder.mkdir()
+    shutil.copyfile(material / "tiny.pt", folder / "yolov5n.pt")
+    evidence = desk.evaluate(selection=Selection(weights=(folder / "yolov5n.pt",), imgsz=64)).evidence
+    assert [candidate.name for candidate in evidence.candidates] == ["yolov5n"]
+
+
+def test_damaged_evidence_of_a_finished_run_is_made_again(desk: Desk, tmp_path: Path) -> None:
+    first = desk.evaluate()
+    (stored,) = (p for p in tmp_path.rglob("evidence.json") if first.run_ids["tiny"] in p.parts)
+    whole = stored.read_bytes()
+    stored.write_bytes(whole[: len(whole) // 2])
+    assert desk.evaluate().evidence == first.evidence
+    assert stored.read_bytes() == whole
+
+
+def test_split_that_cannot_be_read_is_told_and_does_not_stop_the_others(
+    desk: Desk, material: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data.yaml"
+    data.write_text(
+        f"path: {material.as_posix()}\ntrain: images/lost\nval: images/val\ntest: images/test\nnames: [person]\n",
+        encoding="utf-8",
+    )
+    evidence = desk.evaluate(data=data).evidence
+    assert [entry.name for entry in evidence.not_evaluated] == ["split train"]
+    assert [split.split for split in evidence.data.splits] == ["test", "val"]
+
+
+def test_replaced_baseline_of_the_same_name_is_the_one_compared_with(
+    desk: Desk, material: Path, tmp_path: Path
+) -> None:
+    wanted = []
+    save_tiny_weights(tmp_path / "new.pt", seed=7)
+    for number, name in enumerate(("base.pt", "tiny.pt", "base.pt")):  # the last one asked for counts, new or not
+        champion = tmp_path / "champion.pt"
+        shutil.copyfile(material / name, champion)
+        selection = Selection(weights=(tmp_path / "new.pt",), baseline=str(champion), imgsz=64)
+        wanted.append(desk.evaluate(selection=selection).evidence.candidates[0].baseline_sha256)
+        report = collect_evidence(experiment="robust", run_ids=(), tracking_uri=desk.store.tracking_uri)
+        study = Study(report)
+        (candidate,) = study.candidates
+        baseline = study.baseline_of(candidate)
+        assert baseline is not None and baseline.weights_sha256 == wanted[number]
+        assert study.baselines == (baseline,)
+    assert wanted[0] == wanted[2] != wanted[1]
+
+
+def test_part_of_a_suite_in_between_does_not_spoil_the_report(desk: Desk) -> None:
+    def variants() -> list[str]:
+        report = collect_evidence(experiment="robust", run_ids=(), tracking_uri=desk.store.tracking_uri)
+        return [variant.name for variant in report.suite.variants]
+
+    desk.evaluate()
+    desk.evaluate(severities=(3,))
+    assert variants() == ["night/3", "occlusion/3", "crowd/3"]
+    desk.evaluate()
+    assert len(variants()) == 6
 
 
 def test_weights_that_hold_code_are_refused_unread(desk: Desk, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -85,11 +86,28 @@ def test_sweep_is_told_printed_and_stored_without_a_model(study: Study, tmp_path
     assert names == {"evidence.json", "sweep.csv", "sweep.json", "sweep.svg"}
     artifacts = {a.path for a in Store.open(study.uri).list_artifacts(swept[0]["run_id"], "robust")}
     assert {"robust/sweep.csv", "robust/sweep.json", "robust/sweep.svg"} <= artifacts
+    assert manifest_holds(Store.open(study.uri), swept[0]["run_id"], tmp_path / "m")
     strict = study.must(
         "sweep", "--run-id", next(iter(study.run_ids.values())), "--min-precision", 1, "--min-recall", 1
     )
     choice = strict[0]["sweep"]["choice"]
     assert choice["threshold"] is None and choice["reason"]
+
+
+def manifest_holds(store: Store, run_id: str, folder: Path) -> bool:
+    """Whether every file of the run has the hash that its manifest says."""
+    root = store.download(run_id, "robust", folder)
+    assert root is not None
+    hashes = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
+    return all(hashlib.sha256((root / name).read_bytes()).hexdigest() == value for name, value in hashes.items())
+
+
+def test_differently_swept_candidates_are_not_put_side_by_side(study: Study, tmp_path: Path) -> None:
+    study.must("sweep", "--experiment", "tiny")
+    study.must("sweep", "--run-id", next(iter(study.run_ids.values())), "--min-precision", 0.9)
+    refused = study.run("report", "--experiment", "tiny", "-o", tmp_path / "r")
+    assert refused.exit_code == 2 and "robust sweep" in refused.stderr
+    study.must("sweep", "--experiment", "tiny")
 
 
 def test_report_comes_from_the_store_holds_and_verifies(study: Study, tmp_path: Path) -> None:
@@ -110,6 +128,22 @@ def test_report_on_one_run_leaves_the_others_out(study: Study, tmp_path: Path) -
     study.must("report", "--run-id", run_id, "-o", tmp_path / "one")
     evidence = json.loads((tmp_path / "one" / "evidence.json").read_text(encoding="utf-8"))
     assert [c["name"] for c in evidence["candidates"]] == [name, "tiny@64"]
+
+
+def test_gate_on_a_run_that_was_not_evaluated_is_refused(study: Study) -> None:
+    store = Store.open(study.uri)
+    forgotten = store.create_run(store.experiment("tiny"), "forgotten", tags={"robust.kind": "train"})
+    store.finish(forgotten)
+    result = study.run("gate", "--run-id", next(iter(study.run_ids.values())), "--run-id", forgotten)
+    assert result.exit_code == 2 and "forgotten" in result.stderr
+
+
+def test_unusable_run_does_not_stop_its_experiment_but_is_told(study: Study) -> None:
+    store = Store.open(study.uri)
+    store.finish(store.create_run(store.experiment("tiny"), "parent without weights"))
+    evidence = study.evaluate()["evidence"]
+    assert "parent without weights" in {entry["name"] for entry in evidence["not_evaluated"]}
+    assert len(evidence["candidates"]) == 3
 
 
 def test_training_that_was_not_evaluated_is_listed_not_forgotten(study: Study, tmp_path: Path) -> None:

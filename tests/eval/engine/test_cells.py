@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from robust.corruptions.records import Variant
+from robust.datasets.records import Category
 from robust.eval.engine.cells import Plan, Shard
 from robust.eval.records import Candidate, InferenceSettings
 
@@ -42,6 +43,20 @@ def test_key_changes_with_all_that_decides_the_predictions(plan: Plan) -> None:
         replace(plan, software={**plan.software, "torch": "2"}).key("test", CLEAN, CANDIDATE),
     ]
     assert len({key, *others}) == len(others) + 1
+
+
+def test_same_content_numbered_otherwise_has_other_cells(plan: Plan) -> None:
+    dataset = plan.datasets["test"]
+    other = replace(
+        dataset,
+        categories=(Category(7, "person"),),
+        annotations=tuple(a.with_(category_ids=a.category_ids * 7) for a in dataset.annotations),
+    )
+    assert other.fingerprint == dataset.fingerprint
+    renumbered = replace(plan, datasets={"test": other})
+    assert renumbered.key("test", CLEAN, CANDIDATE) != plan.key("test", CLEAN, CANDIDATE)
+    shard = Shard(0, 5)
+    assert renumbered.ground_truth_key("test", CLEAN, shard) != plan.ground_truth_key("test", CLEAN, shard)
 
 
 def test_key_does_not_change_with_names_and_places(plan: Plan) -> None:
