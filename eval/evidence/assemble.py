@@ -206,6 +206,10 @@ def sweep_evidence(cells: Sequence[CellResult], plan: SweepPlan) -> SweepEvidenc
     choice = choose_threshold(
         basis.points if basis else (), plan.constraints, chosen_on=plan.chosen_on if basis else None
     )
+    if basis is None:
+        choice = choice.model_copy(
+            update={"reason": f"The data has no split {plan.chosen_on!r} to choose a threshold on."}
+        )
     return SweepEvidence(start=plan.start, stop=plan.stop, step=plan.step, choice=choice, curves=curves)
 
 

@@ -93,7 +93,7 @@ class Progress:
         self._clock = clock
         self._quiet = is_quiet()
         self._started = self._said = clock()
-        self._found: int | None = None  # units that were done before we started
+        self._first: tuple[int, float] | None = None  # what the first report said, and when
         self._bar: tuple[Bar, TaskID] | None = None
 
     def __enter__(self) -> Progress:
@@ -108,12 +108,13 @@ class Progress:
 
     def __call__(self, done: int, total: int) -> None:
         """Take note that ``done`` of ``total`` units are finished."""
-        if self._found is None:
-            self._found = done if done > 1 else 0  # a resumed run first reports what was done before
         now = self._clock()
+        if self._first is None:
+            # before it lie what a resumed run found done, and the start of processes: neither tells the speed
+            self._first = (done, now)
         if self._quiet or now - self._started < SILENT_SECONDS:
             return
-        pace = describe(done, total, self.unit, done - self._found, now - self._started)
+        pace = describe(done, total, self.unit, done - self._first[0], now - self._first[1])
         if is_animated(self._stream):
             self._draw(done, total, pace)
         elif now - self._said >= LINE_SECONDS or done == total:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from robust.datasets.coco import write_coco
+from robust.datasets.load import load_dataset
 from robust.errors import DataError, IntegrityError, StoreError, UnknownName, UsageError
 from robust.eval.candidates import Selection, choose
 from robust.eval.decision.study import Study
@@ -192,6 +194,14 @@ def test_split_that_cannot_be_read_is_told_and_does_not_stop_the_others(
     evidence = desk.evaluate(data=data).evidence
     assert [entry.name for entry in evidence.not_evaluated] == ["split train"]
     assert [split.split for split in evidence.data.splits] == ["test", "val"]
+
+
+def test_lone_coco_file_gives_the_same_numbers_and_no_threshold(desk: Desk, material: Path, tmp_path: Path) -> None:
+    data = tmp_path / "instances.json"
+    write_coco(load_dataset(material / "data.yaml", "test"), data)
+    (ours, *_), (theirs, *_) = (desk.evaluate(data=d).evidence.candidates for d in (data, material / "data.yaml"))
+    assert [cell.coco for cell in ours.cells] == [cell.coco for cell in theirs.cells if cell.split == "test"]
+    assert ours.sweep.choice.threshold is None and "no split 'val'" in ours.sweep.choice.reason
 
 
 def test_replaced_baseline_of_the_same_name_is_the_one_compared_with(

@@ -42,7 +42,7 @@ def test_short_work_says_nothing() -> None:
 
 def test_a_log_gets_a_line_every_ten_seconds_and_one_at_the_end() -> None:
     text = run([3, 10, 13, 20], io.StringIO())
-    assert text == "Evaluating: 2/4 cells, 5.0 s each, 10 s left\nEvaluating: 4/4 cells, 5.0 s each\n"
+    assert text == "Evaluating: 2/4 cells, 7.0 s each, 14 s left\nEvaluating: 4/4 cells, 5.7 s each\n"
 
 
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
