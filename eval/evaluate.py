@@ -18,7 +18,7 @@ from robust.datasets.check import leakage
 from robust.datasets.data_yaml import is_coco
 from robust.datasets.load import available_splits, find_source, load_dataset
 from robust.datasets.records import Dataset
-from robust.errors import DataError
+from robust.errors import DataError, IntegrityError
 from robust.eval.candidates import Chosen, Selection, choose
 from robust.eval.detectors.judgeable import check_judgeable
 from robust.eval.engine.cache import DEFAULT_CACHE, CellCache, write_atomically
@@ -219,6 +219,8 @@ def _without_unusable(chosen: Chosen, plan: Plan, cache: CellCache, selection: S
                 raise
             left_out = NotEvaluated(name=candidate.name, run_id=candidate.source_run_id, reason=error.what)
             reasons[candidate.identity] = left_out
+        except IntegrityError as error:  # downloaded weights are named by their hash, which tells nobody whose they are
+            raise IntegrityError(f"{candidate.name}: {error.what}", error.why, error.fix) from error
     if not any(c.role == "candidate" and c.identity not in reasons for c in chosen.candidates):
         raise DataError("No candidate can be judged on this data.", next(iter(reasons.values())).reason)
     lost = {(sha256, imgsz) for role, sha256, imgsz in reasons if role == "baseline"}
