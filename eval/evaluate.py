@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
@@ -25,12 +26,19 @@ from robust.eval.engine.cache import DEFAULT_CACHE, CellCache, write_atomically
 from robust.eval.engine.cells import Plan, software
 from robust.eval.engine.executors import Executor, LocalExecutor
 from robust.eval.engine.fill import Filled, fill, missing_tasks, read_cell, read_truth
-from robust.eval.evaluation_run import find_or_start, finished_evidence, log_evaluation, training_evidence
+from robust.eval.evaluation_run import (
+    find_or_start,
+    finished_evidence,
+    log_evaluation,
+    training_evidence,
+    write_cell,
+)
 from robust.eval.evidence.assemble import (
     CellResult,
     SweepPlan,
     candidate_evidence,
     data_evidence,
+    measure_cell,
     merge,
     suite_evidence,
 )
@@ -302,14 +310,19 @@ def _measure(
     finished = finished_evidence(store, run)
     if finished is not None:
         return run.run_id, finished
-    with ending(store, run.run_id):
-        cells = _cells(candidate, columns, setting)
+    with ending(store, run.run_id), tempfile.TemporaryDirectory(prefix="robust-") as temporary:
+        folder, sweep_plan = Path(temporary), SweepPlan(chosen_on=SELECTION_SPLIT)
+        cells = []
+        for split, variant in columns:  # one cell in memory at a time
+            cell = _read(candidate, split, variant, setting)
+            write_cell(folder, cell, judged=split == request.split)
+            cells.append(measure_cell(cell, sweep_plan))
         source = chosen.runs.get(candidate.source_run_id or "")
         measured = candidate_evidence(
             candidate,
             cells,
             judged_on=request.split,
-            plan=SweepPlan(chosen_on=SELECTION_SPLIT),
+            plan=sweep_plan,
             training=training_evidence(store, source) if source else None,
             weights_bytes=candidate.weights.stat().st_size,
         )
@@ -324,22 +337,19 @@ def _measure(
         finished = finished_evidence(store, store.run(run.run_id))  # somebody else may have measured it meanwhile
         if finished is not None:
             return run.run_id, finished
-        log_evaluation(store, run.run_id, evidence, cells, [_input(d, request) for d in plan.datasets.values()])
+        log_evaluation(store, run.run_id, evidence, folder, [_input(d, request) for d in plan.datasets.values()])
     return run.run_id, evidence
 
 
-def _cells(candidate: Candidate, columns: Sequence[tuple[str, Variant]], setting: _Setting) -> list[CellResult]:
+def _read(candidate: Candidate, split: str, variant: Variant, setting: _Setting) -> CellResult:
     plan, cache = setting.plan, setting.cache
-    return [
-        CellResult(
-            split=split,
-            variant=variant,
-            key=plan.key(split, variant, candidate),
-            truth=read_truth(plan, cache, split, variant),
-            predictions=read_cell(plan, cache, split, variant, candidate),
-        )
-        for split, variant in columns
-    ]
+    return CellResult(
+        split=split,
+        variant=variant,
+        key=plan.key(split, variant, candidate),
+        truth=read_truth(plan, cache, split, variant),
+        predictions=read_cell(plan, cache, split, variant, candidate),
+    )
 
 
 def _input(dataset: Dataset, request: Request) -> DatasetInput:

@@ -114,32 +114,40 @@ def training_evidence(store: Store, run: RunInfo) -> TrainingEvidence:
     )
 
 
-def log_evaluation(
-    store: Store, run_id: str, evidence: Evidence, cells: Sequence[CellResult], inputs: Sequence[DatasetInput]
-) -> None:
+def log_evaluation(store: Store, run_id: str, evidence: Evidence, folder: Path, inputs: Sequence[DatasetInput]) -> None:
     """Log everything of one candidate's evaluation and finish the run.
 
     Args:
         store: Where the run is.
         run_id: The evaluation run.
         evidence: Of this one candidate.
-        cells: Its predictions with their ground truth.
+        folder: With its cells, from `write_cell`; becomes the run's artifacts.
         inputs: The data it was measured on.
     """
     (measured,) = evidence.candidates
-    with tempfile.TemporaryDirectory(prefix="robust-") as folder:
-        settings = {**measured.inference, "suite": evidence.suite.name, "suite_seed": evidence.suite.seed}
-        store.log_params(run_id, settings)
-        store.log_metrics(run_id, flat_metrics(measured))
-        for data in inputs:
-            store.log_dataset(run_id, data)
-        write_artifacts(Path(folder), evidence, cells)
-        store.log_folder(run_id, Path(folder), FOLDER)
-        store.finish(run_id)
+    settings = {**measured.inference, "suite": evidence.suite.name, "suite_seed": evidence.suite.seed}
+    store.log_params(run_id, settings)
+    store.log_metrics(run_id, flat_metrics(measured))
+    for data in inputs:
+        store.log_dataset(run_id, data)
+    write_artifacts(folder, evidence)
+    store.log_folder(run_id, folder, FOLDER)
+    store.finish(run_id)
 
 
-def write_artifacts(folder: Path, evidence: Evidence, cells: Sequence[CellResult]) -> None:
-    """Write the artifacts of one candidate's evaluation, with a manifest of their hashes."""
+def write_cell(folder: Path, cell: CellResult, *, judged: bool) -> None:
+    """Write the predictions and the ground truth of one cell as artifacts."""
+    name = artifact_name(cell.split, cell.variant.name, judged=judged)
+    for kind, content in (
+        ("predictions", predictions_to_bytes(cell.predictions)),
+        ("ground_truth", ground_truth_to_bytes(cell.truth)),
+    ):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        (folder / kind / f"{name}.parquet").write_bytes(content)
+
+
+def write_artifacts(folder: Path, evidence: Evidence) -> None:
+    """Write the artifacts of one candidate's evaluation beside its cells, with a manifest of all hashes."""
     (measured,) = evidence.candidates
     files: dict[str, bytes] = {
         "evidence.json": evidence.to_json().encode(),
@@ -147,15 +155,11 @@ def write_artifacts(folder: Path, evidence: Evidence, cells: Sequence[CellResult
         "sweep.csv": sweep_csv(measured).encode(),
         "environment.json": _json(dict(evidence.environment)),
     }
-    for cell in cells:
-        name = artifact_name(cell.split, cell.variant.name, judged=cell.split == judged_split(measured))
-        files[f"predictions/{name}.parquet"] = predictions_to_bytes(cell.predictions)
-        files[f"ground_truth/{name}.parquet"] = ground_truth_to_bytes(cell.truth)
-    files["manifest.json"] = _json({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        (folder / name).write_bytes(content)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    hashes = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    (folder / "manifest.json").write_bytes(_json(hashes))
 
 
 def artifact_name(split: str, variant: str, *, judged: bool) -> str:

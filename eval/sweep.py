@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from robust.eval.evaluation_run import (
     read_evidence,
     sweep_csv,
 )
-from robust.eval.evidence.assemble import CellResult, SweepPlan, sweep_evidence
+from robust.eval.evidence.assemble import CellResult, SweepPlan, sweep_cell, sweep_evidence
 from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.metrics.records import OperatingPoint
 from robust.eval.selection import find_evaluations
@@ -68,8 +68,8 @@ def sweep_evaluations(
 def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan, output: Path | None) -> Swept:
     evidence = read_evidence(store, run)
     (before,) = evidence.candidates
-    cells = read_cells(store, run, before)
-    after = before.model_copy(update={"sweep": sweep_evidence(cells, plan)})
+    curves = [sweep_cell(cell, plan) for cell in read_cells(store, run, before)]
+    after = before.model_copy(update={"sweep": sweep_evidence(curves, plan)})
     files = sweep_files(evidence.model_copy(update={"candidates": (after,)}), after)
     manifest = _manifest(store, run, files)
     with tempfile.TemporaryDirectory(prefix="robust-") as folder:
@@ -105,15 +105,14 @@ def _manifest(store: Store, run: RunInfo, files: Mapping[str, bytes]) -> bytes:
     return (json.dumps(hashes, indent=2, sort_keys=True) + "\n").encode()
 
 
-def read_cells(store: Store, run: RunInfo, candidate: CandidateEvidence) -> list[CellResult]:
-    """Read the stored predictions and ground truth of an evaluation run.
+def read_cells(store: Store, run: RunInfo, candidate: CandidateEvidence) -> Iterator[CellResult]:
+    """Read the stored predictions and ground truth of an evaluation run, one cell at a time.
 
     Raises:
         RobustError: the run does not hold them.
         IntegrityError: a file is damaged.
     """
     judged = judged_split(candidate)
-    cells = []
     with tempfile.TemporaryDirectory(prefix="robust-") as temporary:
         folder = Path(temporary)
         for part in ("predictions", "ground_truth"):
@@ -125,16 +124,13 @@ def read_cells(store: Store, run: RunInfo, candidate: CandidateEvidence) -> list
             if not predictions.is_file():
                 raise IntegrityError(f"Evaluation {run.name!r} has lost the predictions of {cell.variant}.")
             corruption, _, severity = cell.variant.partition("/")
-            cells.append(
-                CellResult(
-                    split=cell.split,
-                    variant=Variant(corruption, int(severity or 0)),
-                    key=cell.key,
-                    truth=read_ground_truth(folder / FOLDER / "ground_truth" / name),
-                    predictions=read_predictions(predictions),
-                )
+            yield CellResult(
+                split=cell.split,
+                variant=Variant(corruption, int(severity or 0)),
+                key=cell.key,
+                truth=read_ground_truth(folder / FOLDER / "ground_truth" / name),
+                predictions=read_predictions(predictions),
             )
-    return cells
 
 
 def _folder_name(candidate: str) -> str:

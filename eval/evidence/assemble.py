@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from robust.corruptions.records import CLEAN, Variant
 from robust.datasets.counts import count_split
@@ -48,6 +49,23 @@ class CellResult:
     key: str
     truth: GroundTruth
     predictions: Predictions
+
+
+@dataclass(frozen=True)
+class MeasuredCell:
+    """What is kept of a cell once its predictions are put away.
+
+    Attributes:
+        variant: What the images were shown as.
+        evidence: The numbers.
+        curve: The sweep.
+        provenance: Of the predictions.
+    """
+
+    variant: Variant
+    evidence: CellEvidence
+    curve: Curve
+    provenance: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -113,37 +131,50 @@ def suite_evidence(name: str, seed: int, truths: Sequence[tuple[Variant, GroundT
     )
 
 
+def measure_cell(cell: CellResult, plan: SweepPlan) -> MeasuredCell:
+    """Measure one cell: the 12 COCO numbers and the sweep."""
+    evidence = CellEvidence(
+        split=cell.split,
+        variant=cell.variant.name,
+        key=cell.key,
+        n_detections=len(cell.predictions),
+        coco=coco_metrics(cell.truth, cell.predictions),
+    )
+    return MeasuredCell(cell.variant, evidence, sweep_cell(cell, plan), cell.predictions.provenance)
+
+
+def sweep_cell(cell: CellResult, plan: SweepPlan) -> Curve:
+    """Sweep the confidence threshold over one cell."""
+    return Curve.of(
+        cell.split,
+        cell.variant.name,
+        sweep(cell.truth, cell.predictions, threshold_grid(plan.start, plan.stop, plan.step)),
+        n_images=len(cell.truth.image_ids),
+        n_objects=cell.truth.n_objects,
+    )
+
+
 def candidate_evidence(
     candidate: Candidate,
-    cells: Sequence[CellResult],
+    cells: Sequence[MeasuredCell],
     *,
     judged_on: str,
     plan: SweepPlan,
     training: TrainingEvidence | None,
     weights_bytes: int,
 ) -> CandidateEvidence:
-    """Measure one candidate on all its cells.
+    """Put together what was measured on one candidate.
 
     Args:
         candidate: Who.
-        cells: Its finished cells; those of ``judged_on`` include ``clean``.
+        cells: All of its cells; those of ``judged_on`` include ``clean``.
         judged_on: The split that robustness is computed on.
         plan: The threshold sweep.
         training: What its training run logged, None for bare weights.
         weights_bytes: Size of the weights file.
     """
-    provenance = cells[0].predictions.provenance
+    provenance = cells[0].provenance
     configuration = candidate.configuration
-    measured = tuple(
-        CellEvidence(
-            split=cell.split,
-            variant=cell.variant.name,
-            key=cell.key,
-            n_detections=len(cell.predictions),
-            coco=coco_metrics(cell.truth, cell.predictions),
-        )
-        for cell in cells
-    )
     return CandidateEvidence(
         name=candidate.name,
         role=candidate.role,
@@ -168,17 +199,15 @@ def candidate_evidence(
         baseline_sha256=candidate.baseline_sha256,
         training=training,
         inference=provenance["inference"],
-        cells=measured,
-        robustness=_robustness(cells, measured, judged_on),
-        sweep=sweep_evidence(cells, plan),
+        cells=tuple(cell.evidence for cell in cells),
+        robustness=_robustness(cells, judged_on),
+        sweep=sweep_evidence([cell.curve for cell in cells], plan),
     )
 
 
-def _robustness(
-    cells: Sequence[CellResult], measured: Sequence[CellEvidence], judged_on: str
-) -> tuple[RobustnessEvidence, ...]:
+def _robustness(cells: Sequence[MeasuredCell], judged_on: str) -> tuple[RobustnessEvidence, ...]:
     """Aggregate AP and AP50 over the variants of one split; empty when the suite has no variants."""
-    pairs = [(c.variant, m.coco) for c, m in zip(cells, measured, strict=True) if c.split == judged_on]
+    pairs = [(cell.variant, cell.evidence.coco) for cell in cells if cell.evidence.split == judged_on]
     clean = next((coco for variant, coco in pairs if variant.corruption == CLEAN), None)
     corrupted = {(v.corruption, v.severity): coco for v, coco in pairs if v.corruption != CLEAN}
     if not corrupted or clean is None:
@@ -189,19 +218,8 @@ def _robustness(
     )
 
 
-def sweep_evidence(cells: Sequence[CellResult], plan: SweepPlan) -> SweepEvidence:
-    """Sweep the confidence threshold over every cell and choose one on ``plan.chosen_on``, clean."""
-    grid = threshold_grid(plan.start, plan.stop, plan.step)
-    curves = tuple(
-        Curve.of(
-            cell.split,
-            cell.variant.name,
-            sweep(cell.truth, cell.predictions, grid),
-            n_images=len(cell.truth.image_ids),
-            n_objects=cell.truth.n_objects,
-        )
-        for cell in cells
-    )
+def sweep_evidence(curves: Sequence[Curve], plan: SweepPlan) -> SweepEvidence:
+    """Choose a threshold on ``plan.chosen_on``, clean, from the curves of all cells."""
     basis = next((c for c in curves if c.split == plan.chosen_on and c.variant == CLEAN), None)
     choice = choose_threshold(
         basis.points if basis else (), plan.constraints, chosen_on=plan.chosen_on if basis else None
@@ -210,7 +228,7 @@ def sweep_evidence(cells: Sequence[CellResult], plan: SweepPlan) -> SweepEvidenc
         choice = choice.model_copy(
             update={"reason": f"The data has no split {plan.chosen_on!r} to choose a threshold on."}
         )
-    return SweepEvidence(start=plan.start, stop=plan.stop, step=plan.step, choice=choice, curves=curves)
+    return SweepEvidence(start=plan.start, stop=plan.stop, step=plan.step, choice=choice, curves=tuple(curves))
 
 
 def merge(parts: Sequence[Evidence], not_evaluated: Sequence[NotEvaluated] = ()) -> Evidence:
