@@ -9,7 +9,7 @@ from pathlib import Path
 
 from robust.errors import UsageError
 from robust.eval.evaluation_run import FOLDER, read_evidence
-from robust.eval.evidence.assemble import merge
+from robust.eval.evidence.assemble import merge, require_one_rule
 from robust.eval.evidence.records import Evidence
 from robust.eval.selection import find_evaluations, without_evaluation
 from robust.eval.tracking import tags
@@ -42,7 +42,9 @@ def collect_evidence(*, experiment: str | None, run_ids: Sequence[str], tracking
         raise UsageError(
             "Only baselines have been evaluated.", fix="Evaluate candidates: robust eval --run-id or --weights."
         )
-    return merge(kept, missing)
+    merged = merge(kept, missing)
+    require_one_rule(merged)
+    return merged
 
 
 def log_report(folder: Path, *, evidence: Evidence, decision: str, summary: str, tracking_uri: str | None) -> str:

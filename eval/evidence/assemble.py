@@ -238,8 +238,7 @@ def merge(parts: Sequence[Evidence], not_evaluated: Sequence[NotEvaluated] = ())
     named.
 
     Raises:
-        UsageError: the parts were measured on other data or another suite, or their thresholds chosen by other rules,
-            so they cannot be compared.
+        UsageError: the parts were measured on other data or another suite, so they cannot be compared.
     """
     first = parts[0]
     for part in parts[1:]:
@@ -250,12 +249,6 @@ def merge(parts: Sequence[Evidence], not_evaluated: Sequence[NotEvaluated] = ())
                 "Evaluate all of them with the same --data and --suite.",
             )
     candidates = {c.identity: c for part in parts for c in part.candidates}
-    if len({_rule(candidate) for candidate in candidates.values()}) > 1:
-        raise UsageError(
-            "The thresholds of these candidates were chosen by different rules.",
-            "Some were swept with other limits than the rest.",
-            "Run `robust sweep` once over all of them, with one set of limits.",
-        )
     missing = {(n.name, n.run_id): n for n in (*(n for part in parts for n in part.not_evaluated), *not_evaluated)}
     names = sorted({name for part in parts for name in part.environment})
     return Evidence(
@@ -276,6 +269,16 @@ def comparable(evidence: Evidence) -> tuple[object, ...]:
     return evidence.data.categories, evidence.data.splits, evidence.data.leakage, evidence.suite
 
 
-def _rule(candidate: CandidateEvidence) -> tuple[object, ...]:
-    sweep = candidate.sweep
-    return sweep.start, sweep.stop, sweep.step, sweep.choice.constraints
+def require_one_rule(evidence: Evidence) -> None:
+    """Check that all thresholds were chosen alike, before they are put side by side in a decision.
+
+    Raises:
+        UsageError: some candidates were swept with other thresholds or limits than the rest.
+    """
+    sweeps = [candidate.sweep for candidate in evidence.candidates]
+    if len({(s.start, s.stop, s.step, s.choice.constraints) for s in sweeps}) > 1:
+        raise UsageError(
+            "The thresholds of these candidates were chosen by different rules.",
+            "Some were swept with other limits than the rest.",
+            "Run `robust sweep` once over all of them, with one set of limits.",
+        )

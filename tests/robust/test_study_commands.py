@@ -107,6 +107,7 @@ def test_differently_swept_candidates_are_not_put_side_by_side(study: Study, tmp
     study.must("sweep", "--run-id", next(iter(study.run_ids.values())), "--min-precision", 0.9)
     refused = study.run("report", "--experiment", "tiny", "-o", tmp_path / "r")
     assert refused.exit_code == 2 and "robust sweep" in refused.stderr
+    assert len(study.evaluate()["evidence"]["candidates"]) == 3, "measuring goes on; only the decision needs one rule"
     study.must("sweep", "--experiment", "tiny")
 
 
