@@ -104,12 +104,15 @@ class Corruption:
         name: Its name in suites and variants.
         summary: The risk that it stands for, one line.
         cause: The physical cause, one or two words.
+        source: Where the law comes from: a standard, a paper, a formula's name.
+        limits: What it does not show, one to three sentences for the reader of a report.
         severities: Physical parameters at each severity; every severity has the same keys.
         steps: The recipe.
         measure: What must rise with severity.
         ground_truth: The default policy for objects that get covered.
         version: Raised whenever the pixels of any image change.
         alters_negatives: False when an image without objects stays as it is.
+        moves_objects: True when objects change place (another camera angle) and can leave the picture.
     """
 
     name: str
@@ -118,6 +121,9 @@ class Corruption:
     severities: Mapping[int, Parameters]
     steps: Steps
     measure: Measure
+    source: str
+    limits: str
     ground_truth: GroundTruthPolicy = "amodal"
     version: int = 1
     alters_negatives: bool = True
+    moves_objects: bool = False

@@ -204,5 +204,7 @@ CORRUPTIONS = (
         },
         steps=_steps,
         measure=Measure("brightness lost", "EV", stops_lost),
+        source="EMVA 1288 (shot and read noise), Planck and von Kries (lamp colour), IEC 61966-2-1 (sRGB)",
+        limits="Noise is white, moving people are not blurred more than the street, and windows and signs do not glow.",
     ),
 )

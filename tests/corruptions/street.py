@@ -118,7 +118,7 @@ class Street:
 
 
 def hard_street() -> Street:
-    """Outlines, boxes only, grey, no objects, one pixel, 3000 pixels wide; border, tiny, crowd, hidden."""
+    """Outlines, boxes only, grey, no objects, one pixel, 8000 pixels wide; border, tiny, crowd, hidden."""
     street = Street()
     street.add_people(120, 160, [(20, 30, 40, 84), (70, 40, 92, 100), (84, 38, 104, 92)], seed=1)
     street.add_people(120, 160, [(30, 40, 52, 100), (100, 50, 118, 96)], outlined=False, seed=2)
@@ -126,7 +126,7 @@ def hard_street() -> Street:
     street.add(np.repeat(grey[..., 1:2], 3, axis=2), [(50, 30, 70, 82)], outlines)
     street.add(backdrop(100, 140, seed=4), [])
     street.add(np.full((1, 1, 3), 128, dtype=np.uint8), [(0, 0, 1, 1)])
-    street.add_people(400, 3000, [(300, 120, 380, 350), (1500, 100, 1590, 380), (2900, 150, 2960, 330)], seed=5)
+    street.add_people(60, 8000, [(300, 18, 312, 52), (4000, 15, 4014, 57), (7900, 22, 7909, 49)], seed=5)
     edge: list[tuple[float, float, float, float]] = [
         (0, 10, 20, 80),
         (120, 30, 160, 120),

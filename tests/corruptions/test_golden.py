@@ -13,7 +13,7 @@ from robust.corruptions.registry import get, make_variant, names
 from tests.corruptions.street import digest, hard_street
 
 GOLDEN: dict[str, str] = {
-    "crowd": "v1 4599595e2389763c 8df773ea2a41ecbc a2a69aa679224fd8",
+    "crowd": "v1 b8e177d4b777147f f55fd618f881562b 22bee6403deaf163",
     "night": "v1 007756f290e34045 58e69c989b59ab80 52bff059d63fbb3e",
     "occlusion": "v1 9909484a88a73e78 2c69c766600cfb79 08d1aa2813af353f",
 }
