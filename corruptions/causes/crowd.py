@@ -241,7 +241,13 @@ CORRUPTIONS = (
         },
         steps=_steps,
         measure=Measure("people added", "", people_added),
-        source="Hoiem et al. 2008 (scale from the ground), Dwibedi et al. 2017 (cut and paste), Shao et al. 2018 (CrowdHuman)",
-        limits="Shadows are a dark spot at the feet only, and nobody sits. Without outlines people carry some of their old background along.",
+        source=(
+            "Hoiem et al. 2008 (scale from the ground), Dwibedi et al. 2017 (cut and paste), Shao et "
+            "al. 2018 (CrowdHuman)"
+        ),
+        limits=(
+            "Shadows are a dark spot at the feet only, and nobody sits. Without outlines people carry "
+            "some of their old background along."
+        ),
     ),
 )

@@ -177,8 +177,13 @@ CORRUPTIONS = (
         },
         steps=_steps,
         measure=Measure("share of each person hidden", "", mean_hidden),
-        source="Dollar et al. 2012 (Caltech: occlusion levels), Shao et al. 2018 (CrowdHuman: whole and visible boxes)",
-        limits="Covers are drawn, not photographed. Where the data has boxes only, a share of the box is covered, not of the person in it.",
+        source=(
+            "Dollar et al. 2012 (Caltech: occlusion levels), Shao et al. 2018 (CrowdHuman: whole and visible boxes)"
+        ),
+        limits=(
+            "Covers are drawn, not photographed. Where the data has boxes only, a share of the box is "
+            "covered, not of the person in it."
+        ),
         alters_negatives=False,
     ),
 )
