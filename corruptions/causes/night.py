@@ -34,6 +34,7 @@ from robust.corruptions.light import LUMINANCE, decode, decode_table, encode, la
 _WELL_EXPOSED = 0.18
 _MOST_GAIN = 12.0  # stops
 _LEVELS, _QUANTILES, _ROOT_MAX = 96, 2048, 12.0
+_WEIGHTS = 1024
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,21 @@ def shake(pixels: Pixels, length: float, angle: float) -> Pixels:
         ):
             if weight > 1e-9:
                 kernel[min(y0 + i, 2 * half), min(x0 + j, 2 * half)] += weight
-    kernel /= kernel.sum()
-    return np.asarray(cv2.filter2D(pixels, -1, kernel, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8)
+    # weights in 1024ths make every sum exact, and half a step keeps it off ties: all processors round alike
+    return np.asarray(
+        cv2.filter2D(pixels, -1, exact_weights(kernel), delta=0.5 / _WEIGHTS, borderType=cv2.BORDER_REFLECT_101),
+        dtype=np.uint8,
+    )
+
+
+def exact_weights(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Round a kernel to 1024ths that sum to exactly 1: float32, same shape; the largest losses are made up first."""
+    share = kernel.astype(np.float64) * (_WEIGHTS / float(kernel.sum(dtype=np.float64)))
+    whole = np.floor(share)
+    missing = int(_WEIGHTS - whole.sum())
+    order = np.argsort(-(share - whole), axis=None, kind="stable")
+    whole.reshape(-1)[order[:missing]] += 1
+    return (whole / _WEIGHTS).astype(np.float32)
 
 
 def street_light(height: int, width: int, depth: float, phases: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -204,6 +218,7 @@ CORRUPTIONS = (
         },
         steps=_steps,
         measure=Measure("brightness lost", "EV", stops_lost),
+        version=2,
         source="EMVA 1288 (shot and read noise), Planck and von Kries (lamp colour), IEC 61966-2-1 (sRGB)",
         limits="Noise is white, moving people are not blurred more than the street, and windows and signs do not glow.",
     ),

@@ -14,7 +14,7 @@ from tests.corruptions.street import digest, hard_street
 
 GOLDEN: dict[str, str] = {
     "crowd": "v1 b8e177d4b777147f f55fd618f881562b 22bee6403deaf163",
-    "night": "v1 007756f290e34045 58e69c989b59ab80 52bff059d63fbb3e",
+    "night": "v2 007756f290e34045 58e69c989b59ab80 52bff059d63fbb3e",
     "occlusion": "v1 9909484a88a73e78 2c69c766600cfb79 08d1aa2813af353f",
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
-from robust.corruptions.causes.night import Night, darken, expose, shake, stops_lost, street_light
+from robust.corruptions.causes.night import Night, darken, exact_weights, expose, shake, stops_lost, street_light
 from robust.corruptions.laws import Context, Scene
 from robust.corruptions.light import decode
 from robust.datasets.records import Annotations
@@ -74,3 +74,17 @@ def test_lost_stops_are_measured_in_linear_light() -> None:
     before, after = np.full((8, 8, 3), 255, dtype=np.uint8), np.full((8, 8, 3), 188, dtype=np.uint8)  # 188: 0.503
     scenes = [Scene.start(pixels, Annotations.empty()) for pixels in (before, after)]
     assert stops_lost(*scenes) == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_kernel_of_the_shake_is_exact_and_sums_to_one() -> None:
+    kernel = np.array([[0.1, 0.2, 0.3], [0.05, 0.15, 0.2]], dtype=np.float32)
+    weights = exact_weights(kernel)
+    assert weights.sum(dtype=np.float64) == 1.0
+    assert np.array_equal(weights * 1024, np.round(weights * 1024))
+    assert np.abs(weights - kernel).max() <= 1 / 1024
+
+
+def test_the_shake_keeps_a_flat_picture_flat() -> None:
+    for level in (0, 1, 128, 255):
+        flat = np.full((30, 40, 3), level, dtype=np.uint8)
+        assert np.array_equal(shake(flat, 7.3, 0.4), flat)
