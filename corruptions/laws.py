@@ -113,6 +113,9 @@ class Corruption:
         version: Raised whenever the pixels of any image change.
         alters_negatives: False when an image without objects stays as it is.
         moves_objects: True when objects change place (another camera angle) and can leave the picture.
+        random: False when nothing is drawn: every seed gives the same picture.
+        pixel_grid: True when the fault lives on the pixel grid (coding blocks, coarse pixels) and does not scale with
+            the picture: a copy of half the size then suffers more.
     """
 
     name: str
@@ -127,3 +130,5 @@ class Corruption:
     version: int = 1
     alters_negatives: bool = True
     moves_objects: bool = False
+    random: bool = True
+    pixel_grid: bool = False

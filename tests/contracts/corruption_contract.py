@@ -49,6 +49,7 @@ def _streets_of_two_sizes() -> tuple[Street, Street]:
         boxes = [(60 + 20 * seed, 150, 130 + 20 * seed, 350), (300, 140, 360, 320), (400, 170, 480, 400)]
         whole = [(float(a), float(b), float(c), float(d)) for a, b, c, d in boxes]
         pixels, outlines = picture_of(480, 640, whole, seed)
+        pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), 2.0), dtype=np.uint8)  # both sizes resolve all detail
         big.add(pixels, whole, outlines)
         halved = cv2.resize(pixels, (320, 240), interpolation=cv2.INTER_AREA)
         half_boxes = [(a / 2, b / 2, c / 2, d / 2) for a, b, c, d in whole]
@@ -154,10 +155,10 @@ class CorruptionContract:
         assert all(a < b for a, b in pairwise(means)), means
 
     @every_corruption
-    def test_same_seed_same_bytes_other_seed_other_bytes(self, name: str) -> None:
+    def test_same_seed_same_bytes_and_another_seed_others_where_chance_has_a_part(self, name: str) -> None:
         again = corrupt(_street().dataset, 0, make_variant(name, 3), source=_street().source)
         assert digest(again) == digest(_made(name, 3)[0])
-        assert digest(_made(name, 3, seed=1)[0]) != digest(again)
+        assert (digest(_made(name, 3, seed=1)[0]) != digest(again)) == get(name).random
 
     @every_corruption
     def test_the_number_of_opencv_threads_does_not_matter(self, name: str) -> None:
@@ -184,7 +185,10 @@ class CorruptionContract:
 
     @every_corruption
     def test_a_half_size_copy_is_as_severe(self, name: str) -> None:
-        """The measure at half size lies between those of the neighbouring severities at full size."""
+        """The measure at half size lies between those of the neighbouring severities at full size.
+
+        Faults of the pixel grid are only held to the lower bound: they harm a smaller picture more.
+        """
         big, small = _streets_of_two_sizes()
         measure = get(name).measure.of
         full, half = (
@@ -193,7 +197,8 @@ class CorruptionContract:
         step = (full[-1] - full[0]) / (len(full) - 1)
         rungs = [full[0] - step, *full, full[-1] + step]
         for severity, value in zip(SEVERITIES, half, strict=True):
-            assert rungs[severity - 1] <= value <= rungs[severity + 1], (severity, full, half)
+            assert rungs[severity - 1] <= value, (severity, full, half)
+            assert value <= rungs[severity + 1] or get(name).pixel_grid, (severity, full, half)
 
     def test_another_process_in_another_order_makes_the_same_bytes(self) -> None:
         """The other process also leaves out the newest instructions of the processor, as an older machine would."""

@@ -14,8 +14,12 @@ from tests.corruptions.street import digest, hard_street
 
 GOLDEN: dict[str, str] = {
     "crowd": "v1 b8e177d4b777147f f55fd618f881562b 22bee6403deaf163",
-    "night": "v2 007756f290e34045 58e69c989b59ab80 52bff059d63fbb3e",
+    "jpeg": "v1 8ded53908d42e439 da3d1fac0d9e860a 99478c871b9f7b87",
+    "low_resolution": "v1 da963757bb6c2e89 772583c445bf4959 6162dd8ad3cad8a1",
+    "night": "v2 50fdcba5d90a2e78 35a095afc1f72158 20202249df0e0c83",
     "occlusion": "v1 9909484a88a73e78 2c69c766600cfb79 08d1aa2813af353f",
+    "overexposure": "v1 3f5557454ee29eca ad4b1e5682f178cf 941cd5415bedbe2d",
+    "underexposure": "v1 ebc459c6ba526550 c0a5a5b4420a28aa d110e20d12f10172",
 }
 
 
