@@ -48,7 +48,7 @@ class Suite:
 
 def suite_names() -> tuple[str, ...]:
     """Names of the built-in suites, sorted."""
-    folder = files("robust.corruptions") / "suite_files"
+    folder = files("robust.corruptions.suite_files")
     return tuple(sorted(entry.name[: -len(".yaml")] for entry in folder.iterdir() if entry.name.endswith(".yaml")))
 
 
@@ -77,7 +77,7 @@ def load_suite(name_or_path: str, *, severities: Sequence[int] | None = None, se
 
 def _text(name_or_path: str) -> tuple[str, str]:
     if name_or_path in suite_names():
-        return name_or_path, (files("robust.corruptions") / "suite_files" / f"{name_or_path}.yaml").read_text(
+        return name_or_path, (files("robust.corruptions.suite_files") / f"{name_or_path}.yaml").read_text(
             encoding="utf-8"
         )
     path = Path(name_or_path)
