@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-.PHONY: demo test quick check venv clean
+.PHONY: demo test quick check docs venv clean
 
 demo: venv
 	$(BIN)/robust demo
@@ -23,6 +23,9 @@ check: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/check_types.py
+
+docs: venv
+	OMP_NUM_THREADS=1 $(BIN)/python docs/variants_page.py
 
 venv: $(INSTALLED)
 

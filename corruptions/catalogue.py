@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from robust.corruptions.records import Parameter
 from robust.corruptions.registry import get, names
-from robust.corruptions.suites import load_suite, suite_names
+from robust.corruptions.suites import Suite, load_suite, suite_names
+from robust.errors import UnknownName
+
+EVERYTHING = "full"
+"""The suite that holds all others."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,9 @@ class CorruptionEntry:
         name: In suites and variants.
         summary: The risk it stands for.
         cause: The physical cause.
+        suites: The built-in suites that hold it, `EVERYTHING` left out.
+        source: Where its law comes from.
+        limits: What it does not show.
         measure: The quantity that rises with severity, with its unit.
         ground_truth: Default policy for covered objects.
         version: Of its pixels.
@@ -27,6 +35,9 @@ class CorruptionEntry:
     name: str
     summary: str
     cause: str
+    suites: tuple[str, ...]
+    source: str
+    limits: str
     measure: str
     ground_truth: str
     version: int
@@ -51,16 +62,33 @@ class Catalogue:
     suites: tuple[SuiteEntry, ...]
 
 
-def catalogue() -> Catalogue:
-    """List what is registered."""
-    suites = (load_suite(name) for name in suite_names())
+def catalogue(only: Collection[str] = ()) -> Catalogue:
+    """List what is registered.
+
+    Args:
+        only: Names of corruptions and suites to list; everything when empty.
+
+    Raises:
+        UnknownName: one of them is neither; the known ones are listed.
+    """
+    suites = tuple(load_suite(name) for name in suite_names())
+    known = {suite.name: {v.corruption for v in suite.variants} for suite in suites}
+    chosen: set[str] = set()
+    for name in only:
+        if name not in known and name not in names():
+            raise UnknownName("corruption or suite", name, (*known, *names()))
+        chosen |= known.get(name, {name})
     return Catalogue(
-        tuple(_entry(name) for name in names()),
-        tuple(SuiteEntry(s.name, s.summary, tuple(v.name for v in s.variants)) for s in suites),
+        tuple(_entry(name, suites) for name in names() if name in chosen or not only),
+        tuple(
+            SuiteEntry(s.name, s.summary, tuple(v.name for v in s.variants))
+            for s in suites
+            if not only or s.name in only
+        ),
     )
 
 
-def _entry(name: str) -> CorruptionEntry:
+def _entry(name: str, suites: Sequence[Suite]) -> CorruptionEntry:
     corruption = get(name)
     parameters = tuple(corruption.severities[1])
     rows = tuple((s, *(values[p] for p in parameters)) for s, values in sorted(corruption.severities.items()))
@@ -71,6 +99,9 @@ def _entry(name: str) -> CorruptionEntry:
         corruption.name,
         corruption.summary,
         corruption.cause,
+        tuple(s.name for s in suites if s.name != EVERYTHING and any(v.corruption == name for v in s.variants)),
+        corruption.source,
+        corruption.limits,
         measure,
         corruption.ground_truth,
         corruption.version,

@@ -24,21 +24,29 @@ def variants_command() -> None:
 
 
 @variants_command.command("list")
+@click.argument("only", metavar="[NAME]...", nargs=-1)
 @options.as_json
-def list_command(as_json: bool) -> None:
-    """Show the corruptions with their parameters by severity, and the suites."""
+def list_command(only: tuple[str, ...], as_json: bool) -> None:
+    """Show the corruptions with their parameters by severity, and the suites.
+
+    NAME is a corruption or a suite; without one, everything is shown.
+    """
     from robust.corruptions.catalogue import catalogue
 
-    found = catalogue()
+    found = catalogue(only)
     if as_json:
         echo_json({"corruptions": found.corruptions, "suites": found.suites})
         return
     for entry in found.corruptions:
         click.echo(f"{entry.name}: {entry.summary}")
-        click.echo(f"  cause {entry.cause}, boxes {entry.ground_truth}, rises with severity: {entry.measure}\n")
+        suites = f"suite {', '.join(entry.suites)}" if entry.suites else "in no suite"
+        click.echo(f"  {suites}, cause {entry.cause}, boxes {entry.ground_truth}")
+        click.echo(f"  rises with severity: {entry.measure}")
+        click.echo(f"  does not show: {entry.limits}\n")
         echo_table(("  severity", *entry.parameters), [(f"  {row[0]}", *row[1:]) for row in entry.rows])
         click.echo()
-    echo_table(("suite", "variants", "what it is"), [(s.name, len(s.variants), s.summary) for s in found.suites])
+    if found.suites:
+        echo_table(("suite", "variants", "what it is"), [(s.name, len(s.variants), s.summary) for s in found.suites])
 
 
 @variants_command.command("preview")
