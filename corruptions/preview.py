@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -27,7 +27,7 @@ def write_preview(
     suite: Suite,
     path: Path,
     *,
-    images: int = 3,
+    images: int | Sequence[int] = 3,
     width: int = 320,
     source: ImageSource = read_from_disk,
     report: Report | None = None,
@@ -38,7 +38,7 @@ def write_preview(
         dataset: Where images come from: evenly spread over those that show objects.
         suite: What to show: a row for each image and corruption, a column for clean and for each severity.
         path: PNG or JPEG.
-        images: How many images.
+        images: How many images, or the positions of those to show.
         width: Of one picture, pixels.
         source: How images are read.
         report: Told (done, total) after each picture.
@@ -46,7 +46,8 @@ def write_preview(
     Raises:
         DataError: an image cannot be read, or the file's suffix is unknown.
     """
-    rows = [row for i in chosen_images(dataset, images) for row in _rows(suite, i)]
+    picks = chosen_images(dataset, images) if isinstance(images, int) else images
+    rows = [row for i in picks for row in _rows(suite, i)]
     total, done, drawn = sum(len(row) for row in rows), 0, []
     for row in rows:
         pictures = []

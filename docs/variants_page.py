@@ -20,6 +20,7 @@ from robust.corruptions.records import SEVERITIES
 from robust.corruptions.registry import make_variant
 from robust.corruptions.suites import Suite
 from robust.datasets.load import load_dataset
+from robust.datasets.records import Dataset
 from robust.datasets.synthetic.generate import generate
 
 DOCS = Path(__file__).resolve().parent
@@ -146,12 +147,20 @@ def draw(names: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         generate(Path(scratch) / "people", splits={"test": 12})
         dataset = load_dataset(Path(scratch) / "people", "test")
+        shown = max(range(len(dataset)), key=lambda i: _share_of_people(dataset, i))
         for name in names:
             suite = Suite(name, 0, tuple(make_variant(name, severity) for severity in SHOWN))
-            write_preview(dataset, suite, PICTURES / f"{name}.jpg", images=1, width=240)
+            write_preview(dataset, suite, PICTURES / f"{name}.jpg", images=(shown,), width=240)
     for left in PICTURES.glob("*.jpg"):
         if left.stem not in names:
             left.unlink()
+
+
+def _share_of_people(dataset: Dataset, index: int) -> float:
+    """Share of the picture that people cover; 0 when there are too few or too many to look at."""
+    image, objects = dataset.images[index], dataset.annotations[index]
+    counted = ~objects.iscrowd
+    return float(objects.area[counted].sum()) / (image.width * image.height) if 2 <= counted.sum() <= 6 else 0.0
 
 
 def current() -> str:
