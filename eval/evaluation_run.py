@@ -81,13 +81,18 @@ def read_evidence(store: Store, run: RunInfo) -> Evidence:
 
 
 def finished_evidence(store: Store, run: RunInfo) -> Evidence | None:
-    """Return what a finished evaluation holds; None when it is unfinished or damaged, so that it is made again."""
+    """Return what a finished evaluation holds; None when it is to be made again, from the cells that are stored.
+
+    That is when it is unfinished or damaged, or was written before all of today's numbers were measured.
+    """
     if run.status != "FINISHED":
         return None
     try:
-        return read_evidence(store, run)
+        evidence = read_evidence(store, run)
     except (DataError, UsageError):  # cut off by a full disk or a kill while it was written
         return None
+    is_complete = all(cell.strata and cell.miss_rate for one in evidence.candidates for cell in one.cells)
+    return evidence if is_complete else None
 
 
 def training_evidence(store: Store, run: RunInfo) -> TrainingEvidence:
