@@ -3,9 +3,10 @@
 False alarms belong to no kind of object. They count against every stratum alike, so the AP50 of strata may be compared
 between models, and never adds up to the AP50 of all objects.
 
-Source of the visible fractions: Zhang, Benenson and Schiele 2017, "CityPersons", arXiv 1702.05693 (bare: at most 10 %
-hidden, partial: 10 to 35 %, heavy: 35 to 80 %); what is hidden further is a stratum of its own, so that nothing is
-lost. The steps of overlap are those of crowd benchmarks, where suppression of neighbours starts at an IoU of 0.5.
+The visible fractions are the ranges in which results on CityPersons (arXiv 1702.05693) are customarily reported: bare
+above 0.9, partial 0.65 to 0.9, heavy 0.2 to 0.65; what is hidden further is a stratum of its own, so that nothing is
+lost. The steps of overlap are a convention of this project, with the last one at an IoU of 0.5, where two boxes of
+different objects would match each other.
 """
 
 from __future__ import annotations
