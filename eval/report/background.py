@@ -23,8 +23,8 @@ METHOD = (
     ("Half lost at", "Where the curve, read as one that never recovers, falls below half of the clean value."),
     ("MR^-2", "Log-average miss rate: geometric mean of the miss rates at nine values from 0.01 to 1 false positives "
      "per image, IoU 0.5; with several classes the mean over them (Dollar et al. 2012, IEEE PAMI 34(4))."),
-    ("Kinds of objects", "By visible fraction, in the ranges that are customary for CityPersons (arXiv 1702.05693), and by "
-     "the largest IoU with another object of the same image and class."),
+    ("Kinds of objects", "By visible fraction, in the ranges customary for CityPersons (arXiv 1702.05693), and by the "
+     "largest IoU with another object of the same image and class."),
     ("Configuration", "Candidates that differ by seed only. Means are over its candidates, each with the same weight."),
     ("Baseline", "The untouched weights that training started from, evaluated at the same image size."),
     ("Selection and judgement", "The candidate and its threshold are chosen on one split; gates read another."),
