@@ -17,7 +17,7 @@ from robust.eval.engine.tables import ground_truth_to_bytes, predictions_to_byte
 from robust.eval.evidence.assemble import CellResult
 from robust.eval.evidence.parse import parse_evidence
 from robust.eval.evidence.records import CandidateEvidence, CellEvidence, Evidence, TrainingEvidence
-from robust.eval.metrics.records import CocoMetrics, OperatingPoint
+from robust.eval.metrics.records import CocoMetrics, OperatingPoint, RobustnessEvidence
 from robust.eval.records import Candidate
 from robust.eval.tracking import tags
 from robust.eval.tracking.records import DatasetInput, RunInfo
@@ -81,13 +81,18 @@ def read_evidence(store: Store, run: RunInfo) -> Evidence:
 
 
 def finished_evidence(store: Store, run: RunInfo) -> Evidence | None:
-    """Return what a finished evaluation holds; None when it is unfinished or damaged, so that it is made again."""
+    """Return what a finished evaluation holds; None when it is to be made again, from the cells that are stored.
+
+    That is when it is unfinished or damaged, or was written before all of today's numbers were measured.
+    """
     if run.status != "FINISHED":
         return None
     try:
-        return read_evidence(store, run)
+        evidence = read_evidence(store, run)
     except (DataError, UsageError):  # cut off by a full disk or a kill while it was written
         return None
+    is_complete = all(cell.strata and cell.miss_rate for one in evidence.candidates for cell in one.cells)
+    return evidence if is_complete else None
 
 
 def training_evidence(store: Store, run: RunInfo) -> TrainingEvidence:
@@ -178,16 +183,38 @@ def flat_metrics(measured: CandidateEvidence) -> dict[str, float | None]:
         prefix = prefix if cell.split == judged else f"{cell.split}/{prefix}"
         names = CocoMetrics.model_fields if corruption == CLEAN else HEADLINE
         flat.update({f"{prefix}/{name}": getattr(cell.coco, name) for name in names})
+        flat.update({f"{prefix}/{name}": value for name, value in _pedestrian_metrics(cell).items()})
     for aggregate in measured.robustness:
-        flat[f"mPC/{aggregate.metric}"] = aggregate.mPC
-        flat[f"rPC/{aggregate.metric}"] = aggregate.rPC
-        flat[f"worst/{aggregate.metric}"] = aggregate.worst
-        flat.update({f"{name}/mean/{aggregate.metric}": mean for name, mean in aggregate.corruption_means.items()})
+        flat.update(_robustness_metrics(aggregate))
     point = chosen_point(measured, judged, CLEAN)
     if point is not None:
         flat.update({f"operating_point/{name}": value for name, value in point.model_dump().items()})
     flat["operating_point/chosen"] = float(point is not None)  # a sweep without a choice leaves older numbers behind
     return flat
+
+
+def _robustness_metrics(found: RobustnessEvidence) -> dict[str, float | None]:
+    """The aggregates of one base metric. A ladder that never breaks has no breaking point, so none is logged."""
+    breaks = {c: point.severity if point else None for c, point in found.breaking_points.items()}
+    per_corruption = {"mean": found.corruption_means, "retained_area": found.retained_areas, "breaking_point": breaks}
+    return {
+        f"mPC/{found.metric}": found.mPC,
+        f"rPC/{found.metric}": found.rPC,
+        f"worst/{found.metric}": found.worst,
+        f"worst_mean/{found.metric}": found.worst_mean,
+        **{f"{c}/{name}/{found.metric}": value for name, of in per_corruption.items() for c, value in of.items()},
+    }
+
+
+def _pedestrian_metrics(cell: CellEvidence) -> dict[str, float | None]:
+    """Miss rate, recall at few false alarms, and AP50 by kind of object; an unstable miss rate is not logged."""
+    rate = cell.miss_rate
+    return {
+        "MR-2": rate.mr2 if rate and rate.is_stable else None,
+        "recall_at_fppi_0.1": rate.recall_fppi_01 if rate else None,
+        "recall_at_fppi_1": rate.recall_fppi_1 if rate else None,
+        **{f"{part.division}_{part.stratum}/AP50": part.AP50 for part in cell.strata},
+    }
 
 
 def chosen_point(measured: CandidateEvidence, split: str, variant: str) -> OperatingPoint | None:

@@ -68,8 +68,8 @@ def sweep_evaluations(
 def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan, output: Path | None) -> Swept:
     evidence = read_evidence(store, run)
     (before,) = evidence.candidates
-    curves = [sweep_cell(cell, plan) for cell in read_cells(store, run, before)]
-    after = before.model_copy(update={"sweep": sweep_evidence(curves, plan)})
+    cells = [sweep_cell(cell, plan) for cell in read_cells(store, run, before)]
+    after = before.model_copy(update={"sweep": sweep_evidence(cells, plan)})
     files = sweep_files(evidence.model_copy(update={"candidates": (after,)}), after)
     manifest = _manifest(store, run, files)
     with tempfile.TemporaryDirectory(prefix="robust-") as folder:

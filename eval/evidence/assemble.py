@@ -13,6 +13,7 @@ from robust.errors import UsageError
 from robust.eval.evidence.records import (
     CandidateEvidence,
     CellEvidence,
+    CellRecalls,
     ConfigurationEvidence,
     Curve,
     DataEvidence,
@@ -26,9 +27,12 @@ from robust.eval.evidence.records import (
     VariantEvidence,
 )
 from robust.eval.metrics.coco import coco_metrics
-from robust.eval.metrics.records import RobustnessEvidence, ThresholdConstraints
+from robust.eval.metrics.matching import Matches, match
+from robust.eval.metrics.miss_rate import miss_rate_of
+from robust.eval.metrics.records import RobustnessEvidence, StratumRecall, ThresholdConstraints
 from robust.eval.metrics.robustness import robustness
-from robust.eval.metrics.thresholds import choose_threshold, sweep, threshold_grid
+from robust.eval.metrics.strata import Stratum, strata, stratum_metrics, stratum_recalls
+from robust.eval.metrics.thresholds import SWEEP_IOU, choose_threshold, operating_points, threshold_grid
 from robust.eval.records import Candidate, GroundTruth, Predictions
 
 
@@ -52,19 +56,32 @@ class CellResult:
 
 
 @dataclass(frozen=True)
+class SweptCell:
+    """What a sweep finds in one cell.
+
+    Attributes:
+        curve: Hits and false alarms at every threshold.
+        recalls: For every threshold of the curve, what is found of each kind of object.
+    """
+
+    curve: Curve
+    recalls: tuple[tuple[StratumRecall, ...], ...]
+
+
+@dataclass(frozen=True)
 class MeasuredCell:
     """What is kept of a cell once its predictions are put away.
 
     Attributes:
         variant: What the images were shown as.
         evidence: The numbers.
-        curve: The sweep.
+        swept: The sweep.
         provenance: Of the predictions.
     """
 
     variant: Variant
     evidence: CellEvidence
-    curve: Curve
+    swept: SweptCell
     provenance: Mapping[str, Any]
 
 
@@ -132,26 +149,35 @@ def suite_evidence(name: str, seed: int, truths: Sequence[tuple[Variant, GroundT
 
 
 def measure_cell(cell: CellResult, plan: SweepPlan) -> MeasuredCell:
-    """Measure one cell: the 12 COCO numbers and the sweep."""
+    """Measure one cell: the 12 COCO numbers, the miss rate, the kinds of objects, and the sweep."""
+    matches, parts = match(cell.truth, cell.predictions, (SWEEP_IOU,)), strata(cell.truth)
     evidence = CellEvidence(
         split=cell.split,
         variant=cell.variant.name,
         key=cell.key,
         n_detections=len(cell.predictions),
         coco=coco_metrics(cell.truth, cell.predictions),
+        miss_rate=miss_rate_of(matches),
+        strata=stratum_metrics(cell.truth, cell.predictions, parts),
     )
-    return MeasuredCell(cell.variant, evidence, sweep_cell(cell, plan), cell.predictions.provenance)
+    return MeasuredCell(cell.variant, evidence, _sweep(cell, plan, matches, parts), cell.predictions.provenance)
 
 
-def sweep_cell(cell: CellResult, plan: SweepPlan) -> Curve:
+def sweep_cell(cell: CellResult, plan: SweepPlan) -> SweptCell:
     """Sweep the confidence threshold over one cell."""
-    return Curve.of(
+    return _sweep(cell, plan, match(cell.truth, cell.predictions, (SWEEP_IOU,)), strata(cell.truth))
+
+
+def _sweep(cell: CellResult, plan: SweepPlan, matches: Matches, parts: Sequence[Stratum]) -> SweptCell:
+    thresholds = threshold_grid(plan.start, plan.stop, plan.step)
+    curve = Curve.of(
         cell.split,
         cell.variant.name,
-        sweep(cell.truth, cell.predictions, threshold_grid(plan.start, plan.stop, plan.step)),
+        operating_points(matches, thresholds),
         n_images=len(cell.truth.image_ids),
         n_objects=cell.truth.n_objects,
     )
+    return SweptCell(curve, stratum_recalls(matches, parts, thresholds))
 
 
 def candidate_evidence(
@@ -201,7 +227,7 @@ def candidate_evidence(
         inference=provenance["inference"],
         cells=tuple(cell.evidence for cell in cells),
         robustness=_robustness(cells, judged_on),
-        sweep=sweep_evidence([cell.curve for cell in cells], plan),
+        sweep=sweep_evidence([cell.swept for cell in cells], plan),
     )
 
 
@@ -218,8 +244,9 @@ def _robustness(cells: Sequence[MeasuredCell], judged_on: str) -> tuple[Robustne
     )
 
 
-def sweep_evidence(curves: Sequence[Curve], plan: SweepPlan) -> SweepEvidence:
+def sweep_evidence(cells: Sequence[SweptCell], plan: SweepPlan) -> SweepEvidence:
     """Choose a threshold on ``plan.chosen_on``, clean, from the curves of all cells."""
+    curves = [cell.curve for cell in cells]
     basis = next((c for c in curves if c.split == plan.chosen_on and c.variant == CLEAN), None)
     choice = choose_threshold(
         basis.points if basis else (), plan.constraints, chosen_on=plan.chosen_on if basis else None
@@ -228,7 +255,28 @@ def sweep_evidence(curves: Sequence[Curve], plan: SweepPlan) -> SweepEvidence:
         choice = choice.model_copy(
             update={"reason": f"The data has no split {plan.chosen_on!r} to choose a threshold on."}
         )
-    return SweepEvidence(start=plan.start, stop=plan.stop, step=plan.step, choice=choice, curves=tuple(curves))
+    return SweepEvidence(
+        start=plan.start,
+        stop=plan.stop,
+        step=plan.step,
+        choice=choice,
+        curves=tuple(curves),
+        recalls=_recalls_at(cells, choice.threshold),
+    )
+
+
+def _recalls_at(cells: Sequence[SweptCell], threshold: float | None) -> tuple[CellRecalls, ...]:
+    """What is found of each kind of object at the chosen threshold, which is one of every curve."""
+    if threshold is None:
+        return ()
+    return tuple(
+        CellRecalls(
+            split=cell.curve.split,
+            variant=cell.curve.variant,
+            strata=cell.recalls[cell.curve.thresholds.index(threshold)],
+        )
+        for cell in cells
+    )
 
 
 def merge(parts: Sequence[Evidence], not_evaluated: Sequence[NotEvaluated] = ()) -> Evidence:

@@ -11,7 +11,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from robust.eval.metrics.records import CocoMetrics, OperatingPoint, Record, RobustnessEvidence, Share, ThresholdChoice
+from robust.eval.metrics.records import (
+    CocoMetrics,
+    MissRate,
+    OperatingPoint,
+    Record,
+    RobustnessEvidence,
+    Share,
+    StratumMetrics,
+    StratumRecall,
+    ThresholdChoice,
+)
 from robust.eval.metrics.thresholds import operating_point
 
 SCHEMA_VERSION = 1
@@ -75,13 +85,18 @@ class SuiteEvidence(Record):
 
 
 class CellEvidence(Record):
-    """One candidate on one variant of one split."""
+    """One candidate on one variant of one split.
+
+    ``miss_rate`` is None and ``strata`` is empty in evidence that was written before they were measured.
+    """
 
     split: str
     variant: str
     key: Sha256
     n_detections: int
     coco: CocoMetrics
+    miss_rate: MissRate | None = None
+    strata: tuple[StratumMetrics, ...] = ()
 
 
 class Curve(Record):
@@ -128,14 +143,27 @@ class Curve(Record):
         )
 
 
+class CellRecalls(Record):
+    """How many objects of each kind are found in one cell at the chosen threshold."""
+
+    split: str
+    variant: str
+    strata: tuple[StratumRecall, ...]
+
+
 class SweepEvidence(Record):
-    """Confidence sweep: curves for every cell, and the choice."""
+    """Confidence sweep: curves for every cell, and the choice.
+
+    ``recalls`` holds every cell at the chosen threshold; it is empty when none was chosen, and in evidence that was
+    written before kinds of objects were told apart.
+    """
 
     start: Share
     stop: Share
     step: float
     choice: ThresholdChoice
     curves: tuple[Curve, ...]
+    recalls: tuple[CellRecalls, ...] = ()
 
 
 class TrainingEvidence(Record):

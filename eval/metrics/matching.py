@@ -117,6 +117,7 @@ def match(
     *,
     max_detections: int | None = None,
     area_range: tuple[float, float] = ALL_AREAS,
+    object_ignored: NDArray[np.bool_] | None = None,
 ) -> Matches:
     """Match detections to objects as pycocotools does.
 
@@ -128,15 +129,20 @@ def match(
         iou_thresholds: Values in (0, 1].
         max_detections: Best detections kept for each image and class (COCO: 100). None keeps all.
         area_range: Square pixels, both ends included. Objects outside it are ignored.
+        object_ignored: bool (m,), objects to ignore besides crowd regions and those outside the area range. Unlike a
+            crowd region, such an object takes one detection only.
 
     Raises:
         DataError: the predictions are of other images.
-        ValueError: an IoU threshold is outside (0, 1].
+        ValueError: an IoU threshold is outside (0, 1], or ``object_ignored`` does not fit the ground truth.
     """
     check_same_images(ground_truth, predictions)
     if not all(0 < threshold <= 1 for threshold in iou_thresholds):
         raise ValueError(f"IoU thresholds must be in (0, 1], not {tuple(iou_thresholds)}.")
-    object_ignored = ground_truth.iscrowd | _outside(ground_truth.area, area_range)
+    left_out = np.zeros(len(ground_truth), dtype=np.bool_) if object_ignored is None else object_ignored
+    if left_out.shape != (len(ground_truth),):
+        raise ValueError(f"object_ignored has shape {left_out.shape} for {len(ground_truth)} objects.")
+    object_ignored = left_out | ground_truth.iscrowd | _outside(ground_truth.area, area_range)
     chosen, cell, rank = _in_order(ground_truth, predictions, max_detections)
     pairs = _pairs(ground_truth, predictions.boxes[chosen], cell, object_ignored, min(iou_thresholds, default=1.0))
     matched, iou, found = _serve(pairs, iou_thresholds, len(chosen), ground_truth.iscrowd)
@@ -159,6 +165,25 @@ def match(
         object_found=found,
         object_ignored=object_ignored,
     )
+
+
+def neighbour_iou(ground_truth: GroundTruth) -> NDArray[np.float64]:
+    """Largest IoU of each object with another object of its image and class, float64 (m,); 0 without one.
+
+    Crowd regions are no neighbours; their own value is that with the objects, by plain IoU.
+    """
+    cell = _cells(ground_truth, ground_truth.image_index, ground_truth.category_ids)
+    boxes = xywh(ground_truth.boxes)
+    largest = np.zeros(len(boxes))
+    order = np.argsort(cell, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(cell[order])) + 1):
+        n = len(members)
+        one, other = np.repeat(members, n), np.tile(members, n)
+        iou = _iou(boxes[one], boxes[other], np.zeros(n * n, dtype=np.bool_))
+        counts = (one != other) & ~ground_truth.iscrowd[other]
+        if n:
+            largest[members] = np.where(counts, iou, 0.0).reshape(n, n).max(axis=1)
+    return largest
 
 
 def _outside(area: NDArray[np.float64], area_range: tuple[float, float]) -> NDArray[np.bool_]:

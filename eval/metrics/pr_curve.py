@@ -27,9 +27,7 @@ def pr_curve(ground_truth: GroundTruth, predictions: Predictions, iou_threshold:
         DataError: the predictions are of other images.
     """
     matches = match(ground_truth, predictions, (iou_threshold,), max_detections=COCO_MAX_DETECTIONS)
-    curves = [
-        curve for category in matches.category_ids.tolist() if (curve := class_precision(matches, category)) is not None
-    ]
+    curves = _curves(matches)
     if not curves:
         return None
     return PrCurve(
@@ -37,6 +35,22 @@ def pr_curve(ground_truth: GroundTruth, predictions: Predictions, iou_threshold:
         recall=tuple(RECALL_POINTS.tolist()),
         precision=tuple(np.mean(curves, axis=0).tolist()),
     )
+
+
+def average_precision(matches: Matches, iou_index: int = 0) -> float | None:
+    """COCO's AP at one IoU threshold: the mean over 101 recalls and the classes with objects; None without objects.
+
+    Args:
+        matches: Made with at most 100 detections an image and class, if it is to be COCO's number.
+        iou_index: Which of the matches' IoU thresholds to use.
+    """
+    curves = _curves(matches, iou_index)
+    return float(np.mean(curves)) if curves else None
+
+
+def _curves(matches: Matches, iou_index: int = 0) -> list[NDArray[np.float64]]:
+    every = (class_precision(matches, category, iou_index) for category in matches.category_ids.tolist())
+    return [curve for curve in every if curve is not None]
 
 
 def class_precision(matches: Matches, category_id: int, iou_index: int = 0) -> NDArray[np.float64] | None:

@@ -18,6 +18,13 @@ METHOD = (
     ("Variant", "A corruption at a severity from 1 to 5, for example night/3, applied to every image of a split."),
     ("Retained", "Mean over the severities divided by the clean value; over the whole suite: mPC / clean = rPC "
      "(Michaelis et al. 2019, arXiv 1907.07484)."),
+    ("Retained area", "Area under the curve of the retained share from clean (severity 0) to the highest severity, by "
+     "the trapezoidal rule, divided by that severity. Not given when a severity was skipped."),
+    ("Half lost at", "Where the curve, read as one that never recovers, falls below half of the clean value."),
+    ("MR^-2", "Log-average miss rate: geometric mean of the miss rates at nine values from 0.01 to 1 false positives "
+     "per image, IoU 0.5; with several classes the mean over them (Dollar et al. 2012, IEEE PAMI 34(4))."),
+    ("Kinds of objects", "By visible fraction, in the ranges customary for CityPersons (arXiv 1702.05693), and by the "
+     "largest IoU with another object of the same image and class."),
     ("Configuration", "Candidates that differ by seed only. Means are over its candidates, each with the same weight."),
     ("Baseline", "The untouched weights that training started from, evaluated at the same image size."),
     ("Selection and judgement", "The candidate and its threshold are chosen on one split; gates read another."),

@@ -6,23 +6,28 @@ from robust.eval.decision.claims import score
 from robust.eval.decision.records import Estimate
 from robust.eval.decision.study import CLEAN, ratio, robustness_of
 from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.metrics.records import BreakingPoint, RobustnessEvidence
 from robust.eval.report.charts import NARROW, Axis, Series, plot, unit_axis
-from robust.eval.report.context import Cell, Chart, Row, Table
-from robust.eval.report.view import OBSERVED, View, number
+from robust.eval.report.context import Cell, Chart, Fact, Row, Table
+from robust.eval.report.view import NOT_MEASURED, OBSERVED, View, number
 
 HEAT_STEPS = (0.9, 0.75, 0.6, 0.45, 0.3)
 """Retained shares at which a cell of the table gets one step darker."""
 
 NOTE = (
     "Each number is measured on the same images, corrupted once for all candidates. The stronger the shade, the less "
-    f"of the clean value is kept. Mean is over severities; retained is mean divided by clean. {OBSERVED}"
+    "of the clean value is kept. Mean is over severities; retained is mean divided by clean. Retained area is the "
+    "share that is kept on average on the way from clean to the highest severity. Half lost at is the severity from "
+    "which less than half of the clean value is left, on straight lines between the severities; with the sign > that "
+    f"is not reached, and nothing is known beyond. {OBSERVED}"
 )
 
 
 def degradation_table(view: View) -> Table:
     """For each corruption: the proposed candidate, and its baseline under it."""
     severities = sorted({s for c in view.study.corruptions for s in view.study.severities(c)})
-    columns = ("Corruption, model", "clean", *(f"severity {s}" for s in severities), "mean", "retained")
+    summary = ("mean", "retained", "retained area", "half lost at")
+    columns = ("Corruption, model", "clean", *(f"severity {s}" for s in severities), *summary)
     rows = [
         _row(view, corruption, candidate, severities)
         for corruption in view.study.corruptions
@@ -49,8 +54,55 @@ def _row(view: View, corruption: str, candidate: CandidateEvidence, severities: 
     found = robustness_of(candidate, view.metric)
     mean = found.corruption_means.get(corruption) if found else None
     mean_cell = number(Estimate.of(mean, kept.missing or "not defined"))
-    header = f"{corruption}, {candidate.name}" + (" (baseline)" if candidate.role == "baseline" else "")
-    return Row(header, (number(clean), *cells, mean_cell, number(kept)), candidate.role)
+    summary = (mean_cell, number(kept), *_ladder_cells(found, corruption, kept))
+    return Row(f"{corruption}, {_named(candidate)}", (number(clean), *cells, *summary), candidate.role)
+
+
+def _ladder_cells(found: RobustnessEvidence | None, corruption: str, kept: Estimate) -> tuple[Cell, Cell]:
+    """Retained area and breaking point, or why there are none."""
+    if found is None or kept.value is None:
+        return Cell(kept.missing, "missing"), Cell(kept.missing, "missing")
+    if corruption not in found.retained_areas or corruption not in found.breaking_points:
+        return Cell(NOT_MEASURED, "missing"), Cell(NOT_MEASURED, "missing")
+    area, point = found.retained_areas[corruption], found.breaking_points[corruption]
+    return number(area, "severity skipped"), number(None) if point is None else Cell(breaking_text(point), "number")
+
+
+def breaking_text(point: BreakingPoint) -> str:
+    """Where a ladder breaks: ``2.6``; ``< 1`` before the first severity; ``> 5`` when not within it."""
+    if point.kind == "beyond":
+        return f"> {point.holds_at}"
+    if point.kind == "clean":
+        return "clean"
+    if point.fails_at == 1:  # between clean and the first severity lies no scale to read from
+        return "< 1"
+    return f"{point.holds_at} to {point.fails_at}" if point.severity is None else f"{point.severity:.1f}"
+
+
+def _named(candidate: CandidateEvidence) -> str:
+    return candidate.name + (" (baseline)" if candidate.role == "baseline" else "")
+
+
+def degradation_facts(view: View) -> tuple[Fact, ...]:
+    """The corruption and the variant that cost most, for the candidate and its baseline."""
+    facts = []
+    for candidate in view.shown:
+        found = robustness_of(candidate, view.metric)
+        kept = view.study.retained(candidate, view.judged_on, None, view.metric)
+        corruption = variant = kept.missing or NOT_MEASURED
+        if found is not None and kept.value is not None:
+            corruption = _worst(view, found.worst_corruption, found.worst_mean, found.clean, "mean ")
+            variant = _worst(view, found.worst_variant, found.worst, found.clean)
+        facts.append(Fact(f"Worst corruption, {_named(candidate)}", corruption))
+        facts.append(Fact(f"Worst variant, {_named(candidate)}", variant))
+    return tuple(facts)
+
+
+def _worst(view: View, name: str | None, value: float | None, clean: float | None, mean: str = "") -> str:
+    if name is None or value is None:
+        return NOT_MEASURED
+    share = score(ratio(value, clean))
+    return f"{name}: {mean}{view.metric} {score(value)}, which is {share} of the clean {score(clean)}; no interval yet"
 
 
 def _suite_row(view: View, candidate: CandidateEvidence, n_severities: int) -> Row:
@@ -58,8 +110,9 @@ def _suite_row(view: View, candidate: CandidateEvidence, n_severities: int) -> R
     kept = view.study.retained(candidate, view.judged_on, None, view.metric)
     found = robustness_of(candidate, view.metric)
     mean = number(Estimate.of(found.mPC if found else None, kept.missing or "not defined"))
-    header = f"whole suite, {candidate.name}" + (" (baseline)" if candidate.role == "baseline" else "")
-    return Row(header, (number(clean), *(Cell(""),) * n_severities, mean, number(kept)), f"{candidate.role} total")
+    blank = Cell("")
+    cells = (number(clean), *(blank,) * n_severities, mean, number(kept), blank, blank)
+    return Row(f"whole suite, {_named(candidate)}", cells, f"{candidate.role} total")
 
 
 def _heat(value: Estimate, clean: Estimate) -> Cell:

@@ -10,10 +10,12 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from robust.eval.evidence.records import (
     CandidateEvidence,
     CellEvidence,
+    CellRecalls,
     ConfigurationEvidence,
     Curve,
     DataEvidence,
@@ -27,11 +29,16 @@ from robust.eval.evidence.records import (
 )
 from robust.eval.metrics.records import (
     CocoMetrics,
+    Division,
+    MissRate,
     OperatingPoint,
     RobustnessEvidence,
+    StratumMetrics,
+    StratumRecall,
     ThresholdChoice,
     ThresholdConstraints,
 )
+from robust.eval.metrics.robustness import robustness as aggregate
 
 CORRUPTIONS = {"night": 0.11, "occlusion": 0.07, "crowd": 0.05}  # AP50 lost for each step of severity
 N_IMAGES = {"train": 40, "val": 10, "test": 10}
@@ -122,22 +129,70 @@ def curve(plan: Plan, split: str, variant: str) -> Curve:
     return Curve.of(split, variant, points, n_images=N_IMAGES[split], n_objects=N_OBJECTS[split])
 
 
-def robustness(plan: Plan, metric: str) -> RobustnessEvidence:
-    def value(variant: str) -> float:
-        return float(getattr(coco(level_at(plan, variant)), metric))
+STRATA: dict[tuple[Division, str], float] = {
+    ("visible", "bare"): 1.0,
+    ("visible", "partial"): 0.8,
+    ("visible", "heavy"): 0.5,
+    ("visible", "hidden"): 0.0,
+    ("crowd", "apart"): 1.0,
+    ("crowd", "near"): 0.9,
+    ("crowd", "close"): 0.6,
+    ("crowd", "dense"): 0.4,
+}
+"""Share of a cell's AP50 that each kind of object reaches."""
 
-    means = {c: sum(value(f"{c}/{s}") for s in range(1, 6)) / 5 for c in CORRUPTIONS}
-    mpc = sum(means.values()) / len(means)
-    worst = min(variant_names()[1:], key=value)
-    return RobustnessEvidence(
-        metric=metric,  # type: ignore[arg-type]
-        clean=value("clean"),
-        mPC=mpc,
-        rPC=mpc / value("clean"),
-        corruption_means=means,
-        worst_variant=worst,
-        worst=value(worst),
+
+def n_of_kind(key: tuple[Division, str], split: str, variant: str) -> int:
+    """Most objects are bare and apart; occlusion makes ten more of them heavy, a crowd twelve more dense."""
+    n = N_OBJECTS[split]
+    few = {("visible", "partial"): 6, ("visible", "heavy"): 3, ("crowd", "near"): 5, ("crowd", "dense"): 2}
+    few[("visible", "heavy")] += 10 * variant.startswith("occlusion")
+    few[("crowd", "dense")] += 12 * variant.startswith("crowd")
+    rest = n - sum(count for (division, _), count in few.items() if division == key[0])
+    return rest if key[1] in {"bare", "apart"} else few.get(key, 0)
+
+
+def strata(level: float, split: str, variant: str) -> tuple[StratumMetrics, ...]:
+    counts = {key: n_of_kind(key, split, variant) for key in STRATA}
+    return tuple(
+        StratumMetrics(
+            division=key[0],
+            stratum=key[1],
+            n_images=min(counts[key], N_IMAGES[split]),
+            n_objects=counts[key],
+            AP50=min(level, 1.0) * share if counts[key] >= 5 else None,
+        )
+        for key, share in STRATA.items()
     )
+
+
+def recalls(level: float, split: str, variant: str) -> CellRecalls:
+    def one(key: tuple[Division, str], share: float) -> StratumRecall:
+        n = n_of_kind(key, split, variant)
+        found = math.floor(n * min(level, 1.0) * share)
+        return StratumRecall(
+            division=key[0], stratum=key[1], n_objects=n, found=found, recall=found / n if n >= 5 else None
+        )
+
+    return CellRecalls(split=split, variant=variant, strata=tuple(one(*item) for item in STRATA.items()))
+
+
+def miss_rate(level: float, split: str) -> MissRate:
+    level = min(level, 1.0)
+    return MissRate(
+        n_images=N_IMAGES[split],
+        n_objects=N_OBJECTS[split],
+        mr2=1.0 - 0.6 * level,
+        recall_fppi_01=0.5 * level,
+        recall_fppi_1=0.8 * level,
+    )
+
+
+def robustness(plan: Plan, metric: Literal["AP", "AP50"]) -> RobustnessEvidence:
+    def value(variant: str) -> float | None:
+        return getattr(coco(level_at(plan, variant)), metric)  # type: ignore[no-any-return]
+
+    return aggregate(metric, value("clean"), {(c, s): value(f"{c}/{s}") for c in CORRUPTIONS for s in range(1, 6)})
 
 
 def training(plan: Plan) -> TrainingEvidence | None:
@@ -157,16 +212,21 @@ def training(plan: Plan) -> TrainingEvidence | None:
     )
 
 
+def cell(split: str, variant: str, level: float, key: str, *, n_detections: int) -> CellEvidence:
+    return CellEvidence(
+        split=split,
+        variant=variant,
+        key=key,
+        n_detections=n_detections,
+        coco=coco(level),
+        miss_rate=miss_rate(level, split),
+        strata=strata(level, split, variant),
+    )
+
+
 def candidate(plan: Plan) -> CandidateEvidence:
-    cells = [
-        CellEvidence(
-            split="val", variant="clean", key=sha("val" + plan.name), n_detections=900, coco=coco(plan.level + 0.07)
-        )
-    ]
-    cells += [
-        CellEvidence(split="test", variant=v, key=sha(v + plan.name), n_detections=1000, coco=coco(level_at(plan, v)))
-        for v in variant_names()
-    ]
+    cells = [cell("val", "clean", plan.level + 0.07, sha("val" + plan.name), n_detections=900)]
+    cells += [cell("test", v, level_at(plan, v), sha(v + plan.name), n_detections=1000) for v in variant_names()]
     curves = [curve(plan, "val", "clean"), *(curve(plan, "test", v) for v in variant_names())]
     best = max(curves[0].points, key=lambda p: (p.f1 or 0.0, p.threshold))
     return CandidateEvidence(
@@ -205,6 +265,7 @@ def candidate(plan: Plan) -> CandidateEvidence:
                 reason=f"F1 {best.f1:.3f} on val",
             ),
             curves=tuple(curves),
+            recalls=tuple(recalls(level_at(plan, one.variant), one.split, one.variant) for one in curves),
         ),
     )
 
@@ -282,23 +343,30 @@ def without_cells(evidence: Evidence, split: str, variant: str | None = None) ->
 def undefined(evidence: Evidence) -> Evidence:
     """Evidence in which every cell was evaluated and nothing was defined."""
     nothing = CocoMetrics(**dict.fromkeys(CocoMetrics.model_fields))
+    no_rate = MissRate(n_images=10, n_objects=0, mr2=None, recall_fppi_01=None, recall_fppi_1=None)
 
     def blank(c: CandidateEvidence) -> CandidateEvidence:
         none = (0,) * len(THRESHOLDS)
         curves = tuple(k.model_copy(update={"n_objects": 0, "tp": none, "fp": none}) for k in c.sweep.curves)
         choice = c.sweep.choice.model_copy(update={"threshold": None, "reason": "nothing to measure on val"})
-        robust = tuple(
-            r.model_copy(
-                update={"clean": None, "mPC": None, "rPC": None, "worst": None, "worst_variant": None}
-                | {"corruption_means": dict.fromkeys(r.corruption_means)}
+        corrupted = dict.fromkeys((corruption, s) for corruption in CORRUPTIONS for s in range(1, 6))
+        robust = tuple(aggregate(r.metric, None, corrupted) for r in c.robustness)
+        cells = tuple(
+            cell.model_copy(
+                update={
+                    "coco": nothing,
+                    "miss_rate": no_rate,
+                    "strata": tuple(s.model_copy(update={"n_objects": 0, "AP50": None}) for s in cell.strata),
+                }
             )
-            for r in c.robustness
+            for cell in c.cells
         )
+        swept = {"curves": curves, "choice": choice, "recalls": ()}
         return c.model_copy(
             update={
-                "cells": tuple(cell.model_copy(update={"coco": nothing}) for cell in c.cells),
+                "cells": cells,
                 "robustness": robust,
-                "sweep": c.sweep.model_copy(update={"curves": curves, "choice": choice}),
+                "sweep": c.sweep.model_copy(update=swept),
             }
         )
 

@@ -10,12 +10,15 @@ from robust.eval.evaluation_run import (
     artifact_name,
     chosen_point,
     conditions_csv,
+    finished_evidence,
     flat_metrics,
     judged_split,
     sweep_csv,
 )
 from robust.eval.evidence.assemble import merge
 from robust.eval.evidence.parse import parse_evidence
+from robust.eval.evidence.records import Evidence
+from robust.eval.tracking.records import RunInfo
 
 from .evidence_builder import build_evidence, undefined
 
@@ -85,3 +88,16 @@ def test_evidence_of_other_data_is_not_merged() -> None:
     other = EVIDENCE.model_copy(update={"suite": EVIDENCE.suite.model_copy(update={"seed": 99})})
     with pytest.raises(Exception, match="cannot be compared"):
         merge([EVIDENCE, other])
+
+
+def test_finished_evaluation_without_todays_numbers_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence written before kinds of objects were told apart is not kept; its stored cells are measured anew."""
+
+    def one_cell(**change: object) -> Evidence:
+        cells = (CANDIDATE.cells[0].model_copy(update=change), *CANDIDATE.cells[1:])
+        return EVIDENCE.model_copy(update={"candidates": (CANDIDATE.model_copy(update={"cells": cells}),)})
+
+    run = RunInfo("r", "eval tiny", "0", "FINISHED")
+    for evidence, kept in ((one_cell(), True), (one_cell(strata=()), False), (one_cell(miss_rate=None), False)):
+        monkeypatch.setattr("robust.eval.evaluation_run.read_evidence", lambda *_, found=evidence: found)
+        assert (finished_evidence(None, run) == evidence) is kept  # type: ignore[arg-type]

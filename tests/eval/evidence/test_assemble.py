@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robust.corruptions.records import CLEAN, Variant
+from robust.eval.evaluation_run import flat_metrics
+from robust.eval.evidence.assemble import (
+    CellResult,
+    SweepPlan,
+    candidate_evidence,
+    measure_cell,
+    sweep_cell,
+    sweep_evidence,
+)
+from robust.eval.evidence.parse import parse_evidence
+from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.metrics.miss_rate import miss_rate
+from robust.eval.records import Candidate
+from tests.eval.evidence_builder import build_evidence
+from tests.eval.metrics.builders import make_ground_truth, make_predictions
+
+PLAN = SweepPlan()
+ROW = [(200.0 * i, 0.0, 200.0 * i + 100, 100.0) for i in range(12)]
+NEW_FIELDS = {"miss_rate", "strata", "recalls", "retained_areas", "breaking_points", "worst_corruption", "worst_mean"}
+
+
+def _cell(split: str, variant: Variant, n_found: int) -> CellResult:
+    """Twelve objects in one image, seven bare and five heavy; the first ``n_found`` are found with falling scores."""
+    truth = replace(make_ground_truth(ROW), visible=np.array([1.0] * 7 + [0.5] * 5))
+    scores = [round(0.95 - 0.05 * i, 2) for i in range(n_found)]
+    predictions = replace(
+        make_predictions(ROW[:n_found], scores), provenance={"n_parameters": 1, "inference": {"imgsz": 64}}
+    )
+    return CellResult(split, variant, "0" * 64, truth, predictions)
+
+
+def _candidate(n_found: dict[tuple[str, int], int]) -> CandidateEvidence:
+    clean = Variant(CLEAN, 0)
+    cells = [_cell("val", clean, 12), _cell("test", clean, 10)]
+    cells += [_cell("test", Variant(*place), found) for place, found in n_found.items()]
+    return candidate_evidence(
+        Candidate("tiny", Path("tiny.pt"), "1" * 64, 64),
+        [measure_cell(cell, PLAN) for cell in cells],
+        judged_on="test",
+        plan=PLAN,
+        training=None,
+        weights_bytes=1,
+    )
+
+
+def test_cell_holds_its_miss_rate_and_its_kinds_of_objects() -> None:
+    cell = _cell("test", Variant(CLEAN, 0), 9)
+    measured = measure_cell(cell, PLAN).evidence
+    assert measured.miss_rate == miss_rate(cell.truth, cell.predictions)
+    found = {(part.division, part.stratum): part for part in measured.strata}
+    assert pytest.approx(1.0) == found["visible", "bare"].AP50
+    assert pytest.approx(41 / 101) == found["visible", "heavy"].AP50  # 2 of 5: recalls 0 to 0.40
+    assert found["crowd", "apart"].AP50 == measured.coco.AP50
+    assert (found["crowd", "dense"].n_objects, found["crowd", "dense"].AP50) == (0, None)
+
+
+def test_recall_of_a_kind_is_read_at_the_chosen_threshold() -> None:
+    measured = _candidate({})
+    threshold = measured.sweep.choice.threshold
+    assert threshold == pytest.approx(0.40)  # the lowest score of the twelve hits on val
+    (clean,) = [one for one in measured.sweep.recalls if (one.split, one.variant) == ("test", "clean")]
+    heavy = next(part for part in clean.strata if part.stratum == "heavy")
+    assert (heavy.found, heavy.n_objects, heavy.recall) == (3, 5, pytest.approx(0.6))
+
+
+def test_another_sweep_reads_other_recalls_from_the_same_predictions() -> None:
+    cells = [_cell("val", Variant(CLEAN, 0), 12)]
+    high = replace(PLAN, start=0.7, stop=0.8)
+    swept = sweep_evidence([sweep_cell(cell, high) for cell in cells], high)
+    bare = next(part for part in swept.recalls[0].strata if part.stratum == "bare")
+    assert (swept.choice.threshold, bare.found) == (pytest.approx(0.70), 6)
+    nothing_chosen = replace(high, chosen_on="elsewhere")
+    assert sweep_evidence([sweep_cell(cell, high) for cell in cells], nothing_chosen).recalls == ()
+
+
+def test_candidate_holds_where_it_breaks() -> None:
+    (ap, ap50) = _candidate({("night", 1): 8, ("night", 2): 2}).robustness
+    point = ap50.breaking_points["night"]
+    assert ap50.clean is not None and point is not None
+    assert point.requirement == pytest.approx(ap50.clean / 2)
+    assert (point.holds_at, point.fails_at) == (1, 2)
+    assert ap50.worst_corruption == "night" and ap50.worst_mean == ap50.mPC
+    assert (ap.metric, set(ap.retained_areas)) == ("AP", {"night"})
+
+
+def test_mlflow_gets_numbers_that_are_defined_and_stable_only() -> None:
+    flat = flat_metrics(_candidate({("night", 1): 8, ("night", 2): 7, ("fog", 1): 3, ("fog", 2): 2}))
+    known = {name for name, value in flat.items() if value is not None}
+    assert {"night/mean/AP50", "night/retained_area/AP50", "worst_mean/AP50", "fog/breaking_point/AP50"} <= known
+    assert {"clean/recall_at_fppi_0.1", "clean/visible_heavy/AP50", "night/s2/crowd_apart/AP50"} <= known
+    assert "night/breaking_point/AP50" not in known  # still above half of the clean value at the last severity
+    assert "clean/MR-2" not in known  # one image
+    assert "clean/visible_hidden/AP50" not in known
+
+
+def test_evidence_written_before_these_numbers_still_reads() -> None:
+    measured = _candidate({("night", 1): 8, ("night", 2): 2})
+    evidence = build_evidence().model_copy(update={"candidates": (measured,)})
+    older = parse_evidence(json.dumps(_without(json.loads(evidence.to_json()))).encode(), "here")
+    (candidate,) = older.candidates
+    assert {cell.miss_rate for cell in candidate.cells} == {None}
+    assert {cell.strata for cell in candidate.cells} == {()}
+    assert candidate.sweep.recalls == ()
+    assert (candidate.robustness[0].breaking_points, candidate.robustness[0].worst_mean) == ({}, None)
+    assert candidate.robustness[0].mPC == measured.robustness[0].mPC
+    assert parse_evidence(evidence.to_json().encode(), "here") == evidence
+
+
+def _without(value: Any) -> Any:
+    """Plain JSON without the fields that older files do not have."""
+    if isinstance(value, list):
+        return [_without(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without(item) for key, item in value.items() if key not in NEW_FIELDS}
+    return value
