@@ -10,7 +10,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from robust.corruptions.apply import corrupt, read_from_disk
-from robust.corruptions.built import ANNOTATION_FIELDS, GROUND_TRUTH, LIBRARIES, MANIFEST, SCHEMA, image_folder
+from robust.corruptions.built import (
+    ANNOTATION_FIELDS,
+    GROUND_TRUTH,
+    LIBRARIES,
+    MANIFEST,
+    SCHEMA,
+    bytes_sha256,
+    image_folder,
+)
 from robust.corruptions.laws import ImageSource
 from robust.corruptions.records import Variant
 from robust.corruptions.suites import Suite
@@ -149,7 +157,7 @@ def _hashes(folder: Path, corrupted: Dataset) -> dict[str, str]:
     """sha256 of every file below the folder, by its relative path; those of the images are known."""
     known = {image.path: image.sha256 for image in corrupted.images}
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): known.get(path) or file_sha256(path) for path in files}
+    return {path.relative_to(folder).as_posix(): known.get(path) or bytes_sha256(path) for path in files}
 
 
 def _found(folder: Path, dataset: Dataset, variant: Variant) -> BuiltVariant | None:

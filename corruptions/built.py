@@ -6,6 +6,7 @@ What passes gives the pixels and the ground truth that `apply.corrupt` would giv
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from typing import Any
 
 from robust.corruptions.records import CorruptedImage, Variant
 from robust.corruptions.suites import Suite
-from robust.datasets.images import WORKERS, file_sha256, read_image
+from robust.datasets.images import WORKERS, read_image
 from robust.datasets.records import Annotations, Dataset
 from robust.errors import DataError, IntegrityError, UsageError
 
@@ -61,6 +62,11 @@ class BuiltSet:
                 f"{self.images[index]} has another size than {image.file_name}.", "It changed while it was in use."
             )
         return CorruptedImage(pixels, self.annotations[index])
+
+
+def bytes_sha256(path: Path) -> str:
+    """Hex digest of a file, which may be empty: the labels of an image without objects are."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def image_folder(folder: Path, split: str) -> Path:
@@ -191,7 +197,7 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
 
     def differs(entry: tuple[str, str]) -> bool:
         path = folder / entry[0]
-        return not path.is_file() or file_sha256(path) != entry[1]
+        return not path.is_file() or bytes_sha256(path) != entry[1]
 
     with ThreadPoolExecutor(WORKERS) as pool:
         wrong = [name for (name, _), bad in zip(listed, pool.map(differs, listed), strict=True) if bad]

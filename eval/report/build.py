@@ -14,7 +14,7 @@ from robust.eval.decision.records import Decision, Estimate, GateResult, Outcome
 from robust.eval.decision.risks import risks
 from robust.eval.decision.study import Study, subtract
 from robust.eval.evidence.records import Evidence
-from robust.eval.report import background, configurations, degradation, operating, proposal
+from robust.eval.report import background, conditions, configurations, degradation, operating, proposal
 from robust.eval.report.card import Card
 from robust.eval.report.context import (
     Cell,
@@ -64,6 +64,8 @@ def build_context(evidence: Evidence, policy: Policy, decision: Decision, card: 
         degradation_note=degradation.NOTE,
         degradation_table=degradation.degradation_table(view),
         degradation_charts=degradation.degradation_charts(view),
+        condition_notes=conditions.condition_notes(view),
+        recorded_table=conditions.recorded_table(view),
         configuration_table=configurations.configuration_table(view),
         candidate_table=configurations.candidate_table(view),
         seed_charts=configurations.seed_charts(view),

@@ -203,6 +203,8 @@ class ReportContext:
     degradation_note: Annotated[str, "how to read the degradation table"]
     degradation_table: Annotated[Table, "metric by corruption and severity, candidate and baseline"]
     degradation_charts: Annotated[tuple[Chart, ...], "metric by severity, one chart for each corruption"]
+    condition_notes: Annotated[tuple[str, ...], "which conditions training has seen, and which are recorded"]
+    recorded_table: Annotated[Table, "candidate and baseline on recorded sets; no rows when there are none"]
     configuration_table: Annotated[Table, "means and spread by configuration"]
     candidate_table: Annotated[Table, "every candidate and baseline"]
     seed_charts: Annotated[tuple[Chart, ...], "every seed a point, on the selection and on the judging split"]
