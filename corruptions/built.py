@@ -28,7 +28,7 @@ LIBRARIES = ("albumentations", "numpy", "opencv-python", "scipy")
 """What can change the pixels."""
 ANNOTATION_FIELDS = ("boxes", "category_ids", "ids", "iscrowd", "area", "visible")
 
-_BUILD_AGAIN = "Build it again: robust variants build DATA OUT."
+_BUILD_AGAIN = "Remove that folder and build it again: robust variants build DATA OUT."
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,19 +194,24 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
         IntegrityError: one is missing or another; it is named.
     """
     listed = sorted(manifest["files"].items())
-
-    def differs(entry: tuple[str, str]) -> bool:
-        path = folder / entry[0]
-        return not path.is_file() or bytes_sha256(path) != entry[1]
-
     with ThreadPoolExecutor(WORKERS) as pool:
-        wrong = [name for (name, _), bad in zip(listed, pool.map(differs, listed), strict=True) if bad]
+        faults = list(pool.map(lambda entry: _fault(folder / entry[0], entry[1]), listed))
+    wrong = [(name, fault) for (name, _), fault in zip(listed, faults, strict=True) if fault]
     if wrong:
-        missing = "is missing" if not (folder / wrong[0]).is_file() else "is not the file that was built"
         more = f" ({len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
         raise IntegrityError(
-            f"{folder / wrong[0]} {missing}{more}.", f"The hash in {folder / MANIFEST} does not match.", _BUILD_AGAIN
+            f"{folder / wrong[0][0]} {wrong[0][1]}{more}.", f"{folder / MANIFEST} says what it must be.", _BUILD_AGAIN
         )
+
+
+def _fault(path: Path, sha256: str) -> str:
+    """What is wrong with a file; empty when it is the one that was built."""
+    try:
+        return "" if bytes_sha256(path) == sha256 else "is not the file that was built: its hash is another"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
 
 
 def _open(folder: Path, manifest: Mapping[str, Any], dataset: Dataset, variant: Variant) -> BuiltSet:
