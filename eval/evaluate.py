@@ -125,7 +125,7 @@ class _Setting:
         return content_key(
             {
                 "data": self.data.model_dump(mode="json", exclude={"name"}),
-                "suite": self.suite.model_dump(mode="json"),
+                "suite": self.suite.model_dump(mode="json", exclude_defaults=True),  # later fields change no hash
                 "inference": settings,
                 "class_map": dict(self.plan.renamed),
                 "environment": self.environment,
@@ -150,6 +150,7 @@ def evaluate(
     datasets, unread = load_splits(request.data, request.split)
     main = datasets[request.split]
     recorded = load_recorded(request.recorded, request.split, main, datasets)
+    built = read_built(request.built, main, suite)
     chosen = choose(request.selection, store, request.cache_dir)
     plan = Plan(
         datasets={s: d for s, d in datasets.items() if s in (request.split, SELECTION_SPLIT)} | recorded,
@@ -158,7 +159,7 @@ def evaluate(
         settings=request.settings,
         renamed=request.renamed,
         trust=request.selection.trust,
-        built=read_built(request.built, main, suite),
+        built=built,
     )
     cache = CellCache(request.cache_dir)
     chosen = _without_unusable(chosen, plan, cache, request.selection)

@@ -132,7 +132,10 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 def _show(evaluation: Evaluation) -> None:
     """One line a candidate: clean val, clean test, the mean of each corruption, mPC, rPC, recorded sets; all AP50."""
+    from robust.eval.decision.study import Study
+
     evidence = evaluation.evidence
+    study = Study(evidence)
     simulated = [variant for variant in evidence.suite.variants if not variant.recorded]
     recorded = [variant.name for variant in evidence.suite.variants if variant.recorded]
     corruptions = list(dict.fromkeys(variant.corruption for variant in simulated))
@@ -142,13 +145,15 @@ def _show(evaluation: Evaluation) -> None:
         clean = {cell.split: cell.coco.AP50 for cell in candidate.cells if cell.variant == "clean"}
         aggregate = next((a for a in candidate.robustness if a.metric == "AP50"), None)
         means = [aggregate.corruption_means.get(name) if aggregate else None for name in corruptions]
-        total = (aggregate.mPC, aggregate.rPC) if aggregate else (None, None)
+        total = [aggregate.mPC, aggregate.rPC] if aggregate else [None, None]
+        total += [study.held_out(candidate, "AP50").value] if seen else []
         real = {cell.variant: cell.coco.AP50 for cell in candidate.cells if cell.variant in recorded}
         rows.append((candidate.name, candidate.role, *clean.values(), *means, *total, *map(real.get, recorded)))
     splits = [f"{cell.split} AP50" for cell in evidence.candidates[0].cells if cell.variant == "clean"]
     marked = [f"{name} (seen in training)" if name in seen else name for name in corruptions]
+    unseen = ["mPC, unseen only"] if seen else []
     real_names = [f"{name} (recorded)" for name in recorded]
-    echo_table(("name", "role", *splits, *marked, "mPC", "rPC", *real_names), rows)
+    echo_table(("name", "role", *splits, *marked, "mPC", "rPC", *unseen, *real_names), rows)
     for leak in evidence.data.leakage:
         if leak.n_identical:
             shared = f"{' and '.join(leak.splits)} share {leak.n_identical} image(s)"
