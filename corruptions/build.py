@@ -10,6 +10,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from robust.corruptions.apply import corrupt, read_from_disk
+from robust.corruptions.built import (
+    ANNOTATION_FIELDS,
+    GROUND_TRUTH,
+    LIBRARIES,
+    MANIFEST,
+    SCHEMA,
+    bytes_sha256,
+    image_folder,
+)
 from robust.corruptions.laws import ImageSource
 from robust.corruptions.records import Variant
 from robust.corruptions.suites import Suite
@@ -18,9 +27,6 @@ from robust.datasets.export import export_names, whole_folder, write_text
 from robust.datasets.images import file_sha256, write_image
 from robust.datasets.records import Annotations, Dataset, ImageRecord
 from robust.datasets.yolo import write_yolo
-
-MANIFEST = "manifest.json"
-_LIBRARIES = ("albumentations", "numpy", "opencv-python", "scipy")
 
 Report = Callable[[int, int], None]
 
@@ -60,6 +66,7 @@ def build(
 
     A folder appears whole or not at all. Variants that are there already, made of the same data by the same recipe, are
     left alone, so an interrupted build goes on where it was. Images are PNG: the pixels are the variant's, bit for bit.
+    `robust.corruptions.built` reads a folder back in place of the variant.
 
     Args:
         dataset: The clean split.
@@ -98,7 +105,7 @@ def _write_images(
     for index, name in enumerate(export_names(dataset)):
         made = corrupt(dataset, index, variant, source=source)
         file_name = str(PurePosixPath(name).with_suffix(".png"))
-        path = folder / "images" / dataset.split / file_name
+        path = image_folder(folder, dataset.split) / file_name
         write_image(path, made.pixels)
         images.append(replace(dataset.images[index], file_name=file_name, path=path, sha256=file_sha256(path)))
         annotations.append(made.annotations)
@@ -110,24 +117,47 @@ def _write_images(
 def _write_labels(dataset: Dataset, corrupted: Dataset, variant: Variant, folder: Path) -> dict[str, Any]:
     coco = write_coco(corrupted, folder / "annotations" / f"{dataset.split}.json")
     write_yolo([corrupted], folder)
+    write_text(folder / GROUND_TRUTH, _exact(corrupted))
     manifest = {
-        "schema": 1,
+        "schema": SCHEMA,
         "variant": variant.name,
         "recipe": variant.recipe(),
         "recipe_sha256": variant.sha256,
-        "source": {"name": dataset.name, "split": dataset.split, "fingerprint": dataset.fingerprint},
+        "source": {
+            "name": dataset.name,
+            "split": dataset.split,
+            "fingerprint": dataset.fingerprint,
+            "numbering": dataset.numbering,
+        },
         "fingerprint": read_coco(coco, dataset.split).fingerprint,  # as users will load it
         "n_images": len(corrupted),
         "n_objects": corrupted.n_objects,
         "n_ignored": sum(int(a.iscrowd.sum()) for a in corrupted.annotations),
-        "libraries": {library: version(library) for library in _LIBRARIES},
+        "libraries": {library: version(library) for library in LIBRARIES},
         "images": [
             {"file_name": made.file_name, "sha256": made.sha256, "source_sha256": clean.sha256}
             for made, clean in zip(corrupted.images, dataset.images, strict=True)
         ],
+        "files": _hashes(folder, corrupted),
     }
     write_text(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return manifest
+
+
+def _exact(corrupted: Dataset) -> str:
+    """The annotations bit for bit: left and width, as COCO has them, do not always give the right edge again."""
+    images = [
+        {name: getattr(annotations, name).tolist() for name in ANNOTATION_FIELDS}
+        for annotations in corrupted.annotations
+    ]
+    return json.dumps({"images": images}, allow_nan=False) + "\n"
+
+
+def _hashes(folder: Path, corrupted: Dataset) -> dict[str, str]:
+    """sha256 of every file below the folder, by its relative path; those of the images are known."""
+    known = {image.path: image.sha256 for image in corrupted.images}
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): known.get(path) or bytes_sha256(path) for path in files}
 
 
 def _found(folder: Path, dataset: Dataset, variant: Variant) -> BuiltVariant | None:
@@ -137,7 +167,7 @@ def _found(folder: Path, dataset: Dataset, variant: Variant) -> BuiltVariant | N
         return None
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
-        same = manifest["recipe_sha256"] == variant.sha256
+        same = (manifest["schema"], manifest["recipe_sha256"]) == (SCHEMA, variant.sha256)
         same &= manifest["source"]["fingerprint"] == dataset.fingerprint
     except (ValueError, KeyError, TypeError):
         return None  # not ours: the folder is in the way, and `whole_folder` says so

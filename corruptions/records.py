@@ -26,7 +26,7 @@ class Variant:
 
     Attributes:
         corruption: Registered name, or ``clean`` for the untouched images.
-        severity: 1..5; 0 for ``clean``.
+        severity: 1..5; 0 for images as they are: ``clean``, and sets that were recorded under a condition.
         seed: The suite's seed.
         parameters: Physical parameters at this severity, as sorted (name, value) pairs.
         ground_truth: What happens to the boxes of objects that are covered.
@@ -42,8 +42,8 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """``night/3``; ``clean`` for severity 0."""
-        return CLEAN if self.corruption == CLEAN else f"{self.corruption}/{self.severity}"
+        """``night/3``; at severity 0 nothing is done to the images, and the name stands alone: ``clean``."""
+        return f"{self.corruption}/{self.severity}" if self.severity else self.corruption
 
     def recipe(self) -> dict[str, object]:
         """Everything that decides the pixels and boxes, as plain JSON values."""

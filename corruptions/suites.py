@@ -1,32 +1,18 @@
-"""Suites: named lists of variants. They are YAML data, so that people write their own.
-
-summary: one line
-corruptions:
-  - night
-  - name: occlusion
-    severities: [2, 4]          # instead of the suite's
-    ground_truth: visible       # instead of the corruption's
-    parameters: {hidden: 0.5}   # instead of the table's, at every listed severity
-severities: [1, 2, 3, 4, 5]
-"""
+"""Suites: named lists of variants. They are YAML data, so that people write their own; `suite_file` knows the keys."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
 
-import yaml
-
-from robust.corruptions.records import CLEAN, SEVERITIES, GroundTruthPolicy, Variant
-from robust.corruptions.registry import make_variant, names
-from robust.datasets.data_yaml import tell_yaml_error
+from robust.corruptions.records import Variant
+from robust.corruptions.registry import get, names
+from robust.corruptions.suite_file import Content, parse_suite, read_severities
 from robust.errors import UnknownName, UsageError
 
-_SUITE_KEYS = ("summary", "corruptions", "severities")
-_ENTRY_KEYS = ("name", "severities", "ground_truth", "parameters")
+_YAML = {".yaml", ".yml"}
 
 
 @dataclass(frozen=True)
@@ -36,14 +22,16 @@ class Suite:
     Attributes:
         name: Its name, or the stem of the user's file.
         seed: What all images' seeds derive from.
-        variants: In the file's order, severities rising; names are unique.
+        variants: In the file's order, those of included suites first, severities rising; names are unique.
         summary: One line.
+        trained_on: Corruptions that the training images were augmented with, sorted: no test of the unseen.
     """
 
     name: str
     seed: int
     variants: tuple[Variant, ...]
     summary: str = ""
+    trained_on: tuple[str, ...] = ()
 
 
 def suite_names() -> tuple[str, ...]:
@@ -52,89 +40,116 @@ def suite_names() -> tuple[str, ...]:
     return tuple(sorted(entry.name[: -len(".yaml")] for entry in folder.iterdir() if entry.name.endswith(".yaml")))
 
 
-def load_suite(name_or_path: str, *, severities: Sequence[int] | None = None, seed: int = 0) -> Suite:
+def load_suite(
+    name_or_path: str,
+    *,
+    severities: Sequence[int] | None = None,
+    seed: int = 0,
+    trained_on: Sequence[str] = (),
+) -> Suite:
     """Load a suite.
 
     Args:
         name_or_path: A built-in suite, or a YAML file of the user (ending in .yaml or .yml).
         severities: Keep these severities only.
         seed: What all images' seeds derive from.
+        trained_on: Corruptions or causes that training images were augmented with, besides those the file names.
 
     Raises:
-        UnknownName: the suite, a corruption, a key or a parameter does not exist; the known ones are listed.
-        UsageError: the file cannot be read or its values are wrong.
+        UnknownName: the suite, a corruption, a cause, a key or a parameter does not exist; the known ones are listed.
+        UsageError: the file cannot be read, its values are wrong, or it includes itself.
     """
-    name, text = _text(name_or_path)
-    content = _parse(name_or_path, text)
-    variants = tuple(_variants(name_or_path, content, seed))
-    _check_unique(name_or_path, variants)
+    source = _find(name_or_path)
+    loaded = _Loader(seed)
+    loaded.add(source, ())
+    variants = tuple(variant for variant, _ in loaded.variants.values())
     if severities is not None:
-        variants = tuple(v for v in variants if v.severity in set(_severities(name_or_path, list(severities))))
+        variants = tuple(v for v in variants if v.severity in set(read_severities(name_or_path, list(severities))))
         if not variants:
-            raise UsageError(f"Suite {name!r} has no variant at severity {', '.join(map(str, severities))}.")
-    return Suite(name, seed, variants, str(content.get("summary", "")))
+            raise UsageError(f"Suite {source.name!r} has no variant at severity {', '.join(map(str, severities))}.")
+    seen = loaded.trained_on | corruptions_of(trained_on, "corruption or cause of --trained-on:")
+    return Suite(source.name, seed, variants, loaded.contents[source].summary, tuple(sorted(seen)))
 
 
-def _text(name_or_path: str) -> tuple[str, str]:
+def corruptions_of(named: Sequence[str], kind: str) -> set[str]:
+    """Return the corruptions that names of corruptions and of causes stand for; a cause stands for its family.
+
+    Args:
+        named: Names.
+        kind: What to call an unknown one in the message.
+
+    Raises:
+        UnknownName: a name is neither.
+    """
+    causes: Mapping[str, str] = {name: get(name).cause for name in names()}
+    found: set[str] = set()
+    for one in named:
+        meant = {name for name, cause in causes.items() if one in (name, cause)}
+        if not meant:
+            raise UnknownName(kind, one, {*causes, *causes.values()})
+        found |= meant
+    return found
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a suite comes from: a built-in one (no path), or a file."""
+
+    name: str
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.path else self.name
+
+    def read(self) -> str:
+        if self.path is None:
+            return (files("robust.corruptions.suite_files") / f"{self.name}.yaml").read_text(encoding="utf-8")
+        try:
+            return self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"Suite file {self.path} cannot be read.", str(error)) from error
+
+
+def _find(name_or_path: str, inside: _Source | None = None) -> _Source:
+    """Tell a built-in suite from a file; a file that a suite names lies relative to that suite's own file."""
     if name_or_path in suite_names():
-        return name_or_path, (files("robust.corruptions.suite_files") / f"{name_or_path}.yaml").read_text(
-            encoding="utf-8"
-        )
+        return _Source(name_or_path)
     path = Path(name_or_path)
-    if path.suffix.lower() not in {".yaml", ".yml"}:
-        raise UnknownName("suite", name_or_path, suite_names())
-    try:
-        return path.stem, path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"Suite file {name_or_path} cannot be read.", str(error)) from error
+    if path.suffix.lower() not in _YAML or (inside is not None and inside.path is None):
+        kind = "suite" if inside is None else f"suite included by {inside}:"
+        raise UnknownName(kind, name_or_path, suite_names())
+    return _Source(path.stem, path if inside is None or inside.path is None else inside.path.parent / path)
 
 
-def _parse(where: str, text: str) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(*tell_yaml_error(where, error)) from error
-    if not isinstance(content, dict) or not isinstance(content.get("corruptions", []), list):
-        raise UsageError(f"Suite file {where} must hold a mapping with a list named 'corruptions'.")
-    _check_keys(f"key of suite {where}:", content, _SUITE_KEYS)
-    if not content.get("corruptions"):
-        raise UsageError(f"Suite file {where} lists no corruptions.", fix="Add a list named 'corruptions'.")
-    return content
+class _Loader:
+    """Collects the variants of a suite and of all that it includes.
+
+    A variant that two suites list with the same recipe counts once; with two recipes it is an error that names both.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.variants: dict[str, tuple[Variant, _Source]] = {}
+        self.trained_on: set[str] = set()
+        self.contents: dict[_Source, Content] = {}
+
+    def add(self, source: _Source, above: tuple[_Source, ...]) -> None:
+        if any(_same(source, other) for other in above):
+            chain = " includes ".join(map(str, (*above, source)))
+            raise UsageError(f"Suite {source} includes itself.", f"{chain}.", "Remove one of these entries.")
+        content = self.contents[source] = parse_suite(str(source), source.read(), self.seed)
+        for name in content.include:
+            self.add(_find(name, source), (*above, source))
+        self.trained_on |= corruptions_of(content.trained_on, f"corruption or cause in 'trained_on' of suite {source}:")
+        for variant in content.variants:
+            known, first = self.variants.setdefault(variant.name, (variant, source))
+            if known != variant:
+                raise UsageError(
+                    f"Suite {(*above, source)[0]} has variant {variant.name} twice, made in different ways.",
+                    f"One is from {first}, the other from {source}.",
+                    "Remove one of them: a column of the results has one recipe.",
+                )
 
 
-def _variants(where: str, content: Mapping[str, Any], seed: int) -> Iterator[Variant]:
-    common = _severities(where, content.get("severities", list(SEVERITIES)))
-    for item in content["corruptions"]:
-        entry = {"name": item} if isinstance(item, str) else item
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            raise UsageError(f"Suite file {where}: {item!r} must be a name or a mapping with a 'name'.")
-        _check_keys(f"key of {entry['name']} in suite {where}:", entry, _ENTRY_KEYS)
-        if entry["name"] not in (CLEAN, *names()):
-            raise UnknownName(f"corruption in suite {where}:", entry["name"], names())
-        policy, overrides = entry.get("ground_truth"), entry.get("parameters") or {}
-        if policy is not None and policy not in get_args(GroundTruthPolicy):
-            raise UnknownName("ground truth policy", str(policy), get_args(GroundTruthPolicy))
-        if not isinstance(overrides, dict):
-            raise UsageError(f"Suite file {where}: 'parameters' of {entry['name']} must be a mapping.")
-        for severity in _severities(where, entry["severities"]) if "severities" in entry else common:
-            yield make_variant(entry["name"], severity, seed=seed, overrides=overrides, ground_truth=policy)
-
-
-def _severities(where: str, value: object) -> tuple[int, ...]:
-    if not isinstance(value, list) or not value or any(type(v) is not int or v not in SEVERITIES for v in value):
-        raise UsageError(f"{where}: severities must be whole numbers from 1 to 5, not {value!r}.")
-    return tuple(sorted(set(value)))
-
-
-def _check_keys(kind: str, content: Mapping[Any, Any], known: Sequence[str]) -> None:
-    for key in content:
-        if key not in known:
-            raise UnknownName(kind, str(key), known)
-
-
-def _check_unique(where: str, variants: Sequence[Variant]) -> None:
-    seen: set[str] = set()
-    for variant in variants:
-        if variant.name in seen:
-            raise UsageError(f"Suite file {where} has variant {variant.name} twice.", fix="Give each severity once.")
-        seen.add(variant.name)
+def _same(a: _Source, b: _Source) -> bool:
+    return a == b or (a.path is not None and b.path is not None and a.path.resolve() == b.path.resolve())

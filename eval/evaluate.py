@@ -13,6 +13,7 @@ from itertools import combinations
 from pathlib import Path
 
 from robust import __version__
+from robust.corruptions.built import read_built
 from robust.corruptions.records import CLEAN, Variant
 from robust.corruptions.suites import Suite, load_suite
 from robust.datasets.check import leakage
@@ -42,7 +43,9 @@ from robust.eval.evidence.assemble import (
     merge,
     suite_evidence,
 )
+from robust.eval.evidence.recorded import recorded_evidence
 from robust.eval.evidence.records import DataEvidence, Evidence, NotEvaluated, SuiteEvidence
+from robust.eval.recorded import load_recorded, shown_as
 from robust.eval.records import Candidate, InferenceSettings, content_key
 from robust.eval.tracking import tags
 from robust.eval.tracking.ending import ending
@@ -67,6 +70,9 @@ class Request:
         suite: Name or YAML file.
         severities: Of the suite; None for all.
         seed: Of the suite.
+        trained_on: Corruptions or causes that training images were augmented with.
+        built: Folders of variants on disk that stand in for those of the suite; the results are the same.
+        recorded: Name -> YOLO data.yaml or COCO JSON of real images of a condition, for a column of their own.
         settings: Inference settings; each candidate brings its own imgsz.
         renamed: Network's class name -> data set's.
         cache_dir: Where finished cells are kept.
@@ -78,6 +84,9 @@ class Request:
     suite: str = "core"
     severities: tuple[int, ...] | None = None
     seed: int = 0
+    trained_on: tuple[str, ...] = ()
+    built: tuple[Path, ...] = ()
+    recorded: dict[str, Path] = field(default_factory=dict)
     settings: InferenceSettings = field(default_factory=InferenceSettings)
     renamed: dict[str, str] = field(default_factory=dict)
     cache_dir: Path = DEFAULT_CACHE
@@ -116,7 +125,7 @@ class _Setting:
         return content_key(
             {
                 "data": self.data.model_dump(mode="json", exclude={"name"}),
-                "suite": self.suite.model_dump(mode="json"),
+                "suite": self.suite.model_dump(mode="json", exclude_defaults=True),  # later fields change no hash
                 "inference": settings,
                 "class_map": dict(self.plan.renamed),
                 "environment": self.environment,
@@ -137,23 +146,27 @@ def evaluate(
         executor: Who infers; this process by default.
         on_progress: Called as images are inferred.
     """
+    suite = load_suite(request.suite, severities=request.severities, seed=request.seed, trained_on=request.trained_on)
     datasets, unread = load_splits(request.data, request.split)
-    suite = load_suite(request.suite, severities=request.severities, seed=request.seed)
+    main = datasets[request.split]
+    recorded = load_recorded(request.recorded, request.split, main, datasets)
+    built = read_built(request.built, main, suite)
     chosen = choose(request.selection, store, request.cache_dir)
     plan = Plan(
-        datasets={s: d for s, d in datasets.items() if s in (request.split, SELECTION_SPLIT)},
-        variants=_variants(datasets, request.split, suite),
+        datasets={s: d for s, d in datasets.items() if s in (request.split, SELECTION_SPLIT)} | recorded,
+        variants=_variants(datasets, request.split, suite) | {name: (Variant(CLEAN, 0),) for name in recorded},
         candidates=chosen.candidates,
         settings=request.settings,
         renamed=request.renamed,
         trust=request.selection.trust,
+        built=built,
     )
     cache = CellCache(request.cache_dir)
     chosen = _without_unusable(chosen, plan, cache, request.selection)
     plan = replace(plan, candidates=chosen.candidates)
-    data = data_evidence(datasets, _leaks(datasets, request.cache_dir), request.data.stem)
+    data = data_evidence(datasets, _leaks(_pairs(datasets, recorded, main), request.cache_dir), request.data.stem)
     filled = _fill(plan, cache, executor or LocalExecutor(), on_progress or _silent)
-    setting = _Setting(request, plan, cache, data, _suite_evidence(plan, cache, suite, request.split), environment())
+    setting = _Setting(request, plan, cache, data, _suite_evidence(plan, cache, suite, request), environment())
     missing = (*chosen.not_evaluated, *unread)
     parts, run_ids = [], {}
     for candidate, experiment_id in _places(chosen, request.selection, store):
@@ -251,22 +264,35 @@ def _fill(plan: Plan, cache: CellCache, executor: Executor, on_progress: Progres
     return fill(plan, cache, executor, tick)
 
 
-def _leaks(datasets: dict[str, Dataset], cache_dir: Path) -> dict[tuple[str, str], tuple[int, int]]:
-    """Compare every pair of splits; the result is kept, because near-duplicates need every image decoded."""
+_Named = tuple[str, Dataset]
+
+
+def _pairs(datasets: dict[str, Dataset], recorded: dict[str, Dataset], main: Dataset) -> list[tuple[_Named, _Named]]:
+    """What must share no image: all splits, and a recorded set with those that were trained or selected on."""
+    between = [(split, one) for split in datasets.items() if split[1] is not main for one in recorded.items()]
+    return [*combinations(datasets.items(), 2), *between]
+
+
+def _leaks(pairs: list[tuple[_Named, _Named]], cache_dir: Path) -> dict[tuple[str, str], tuple[int, int]]:
+    """Count shared images; the result is kept, because near-duplicates need every image decoded."""
     found = {}
-    for a, b in combinations(datasets.values(), 2):
+    for (first, a), (second, b) in pairs:
         key = content_key({"leakage": 1, "splits": sorted([a.fingerprint, b.fingerprint])})
         path = cache_dir / "leakage" / f"{key}.json"
         if not path.is_file():
             write_atomically(path, json.dumps(leakage(a, b)).encode())
         identical, near = json.loads(path.read_text(encoding="utf-8"))
-        found[a.split, b.split] = (int(identical), int(near))
+        found[first, second] = (int(identical), int(near))
     return found
 
 
-def _suite_evidence(plan: Plan, cache: CellCache, suite: Suite, split: str) -> SuiteEvidence:
-    truths = [(variant, read_truth(plan, cache, split, variant)) for variant in suite.variants]
-    return suite_evidence(suite.name, suite.seed, truths)
+def _suite_evidence(plan: Plan, cache: CellCache, suite: Suite, request: Request) -> SuiteEvidence:
+    truths = [(variant, read_truth(plan, cache, request.split, variant)) for variant in suite.variants]
+    recorded = [
+        recorded_evidence(name, plan.datasets[name], read_truth(plan, cache, name, Variant(CLEAN, 0)))
+        for name in request.recorded
+    ]
+    return suite_evidence(suite, truths, recorded)
 
 
 def _places(chosen: Chosen, selection: Selection, store: Store) -> list[tuple[Candidate, str]]:
@@ -292,10 +318,10 @@ def _measure(
 ) -> tuple[str, Evidence]:
     """Return the evaluation run of one candidate with its evidence, made now or found finished."""
     plan, request = setting.plan, setting.request
-    columns = [(split, variant) for split, variants in plan.variants.items() for variant in variants]
+    columns = [(place, variant) for place, variants in plan.variants.items() for variant in variants]
     key = content_key(
         {
-            "cells": [plan.key(split, variant, candidate) for split, variant in columns],
+            "cells": [plan.key(place, variant, candidate) for place, variant in columns],
             "candidate": [candidate.name, *candidate.identity, candidate.baseline, candidate.baseline_sha256],
             "setting": setting.sha256,
         }
@@ -313,9 +339,9 @@ def _measure(
     with ending(store, run.run_id), tempfile.TemporaryDirectory(prefix="robust-") as temporary:
         folder, sweep_plan = Path(temporary), SweepPlan(chosen_on=SELECTION_SPLIT)
         cells = []
-        for split, variant in columns:  # one cell in memory at a time
-            cell = _read(candidate, split, variant, setting)
-            write_cell(folder, cell, judged=split == request.split)
+        for place, variant in columns:  # one cell in memory at a time
+            cell = _read(candidate, place, variant, setting)
+            write_cell(folder, cell, judged=cell.split == request.split)
             cells.append(measure_cell(cell, sweep_plan))
         source = chosen.runs.get(candidate.source_run_id or "")
         measured = candidate_evidence(
@@ -337,22 +363,30 @@ def _measure(
         finished = finished_evidence(store, store.run(run.run_id))  # somebody else may have measured it meanwhile
         if finished is not None:
             return run.run_id, finished
-        log_evaluation(store, run.run_id, evidence, folder, [_input(d, request) for d in plan.datasets.values()])
+        log_evaluation(store, run.run_id, evidence, folder, _inputs(plan, request))
     return run.run_id, evidence
 
 
-def _read(candidate: Candidate, split: str, variant: Variant, setting: _Setting) -> CellResult:
-    plan, cache = setting.plan, setting.cache
+def _read(candidate: Candidate, place: str, variant: Variant, setting: _Setting) -> CellResult:
+    plan, cache, request = setting.plan, setting.cache, setting.request
+    split, name = shown_as(place, variant, request.split, request.recorded)
     return CellResult(
         split=split,
-        variant=variant,
-        key=plan.key(split, variant, candidate),
-        truth=read_truth(plan, cache, split, variant),
-        predictions=read_cell(plan, cache, split, variant, candidate),
+        variant=name,
+        key=plan.key(place, variant, candidate),
+        truth=read_truth(plan, cache, place, variant),
+        predictions=read_cell(plan, cache, place, variant, candidate),
     )
 
 
-def _input(dataset: Dataset, request: Request) -> DatasetInput:
-    profile = {"images": len(dataset), "objects": dataset.n_objects}
-    name = f"{dataset.name}-{dataset.split}"
-    return DatasetInput(name, dataset.fingerprint, str(request.data), "evaluation", profile)
+def _inputs(plan: Plan, request: Request) -> list[DatasetInput]:
+    return [
+        DatasetInput(
+            f"{dataset.name}-{dataset.split}",
+            dataset.fingerprint,
+            str(request.recorded.get(place, request.data)),
+            "evaluation",
+            {"images": len(dataset), "objects": dataset.n_objects},
+        )
+        for place, dataset in plan.datasets.items()
+    ]

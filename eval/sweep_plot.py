@@ -14,8 +14,9 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  #
 def plot_sweep(candidate: CandidateEvidence, judged_on: str) -> bytes:
     """Draw precision, recall, F1 and FPPI against the threshold.
 
-    Clean is black; each corruption has a colour, paler with falling severity; the split that the threshold was chosen
-    on is dashed; a vertical line marks the choice. Points with nothing to divide by are left out.
+    Clean is black; each corruption has a colour, paler with falling severity; a recorded set is dash-dotted; the split
+    that the threshold was chosen on is dashed; a vertical line marks the choice. Points with nothing to divide by are
+    left out.
 
     Returns:
         SVG text, the same bytes for the same sweep.
@@ -54,8 +55,11 @@ def _style(curve: Curve, candidate: CandidateEvidence, judged_on: str) -> dict[s
             "label": f"{curve.split}, clean",
         }
     corruption, _, severity = curve.variant.partition("/")
+    # a recorded set has no severity: one line at full strength
     corruptions = list(dict.fromkeys(c.variant.partition("/")[0] for c in candidate.sweep.curves if c.variant != CLEAN))
     colour = _COLOURS[corruptions.index(corruption) % len(_COLOURS)]
+    if not severity:
+        return {"color": colour, "linewidth": 1.5, "linestyle": "-.", "label": f"{corruption}, recorded"}
     highest = max(c.variant for c in candidate.sweep.curves if c.variant.startswith(f"{corruption}/"))
     label = f"{judged_on}, {corruption} 1 (pale) to 5" if curve.variant == highest else None
     return {"color": colour, "alpha": 0.25 + 0.15 * int(severity), "linewidth": 1, "label": label}

@@ -57,6 +57,8 @@ class RetainedGate(Gate):
 
     def examine(self, subject: Subject, candidate: CandidateEvidence) -> Finding:
         """Hold the retained share against the minimum."""
+        if any(variant.name == self.corruption for variant in subject.study.recorded):
+            return unknown(f"{self.corruption} was recorded on other images than the clean ones")
         return judge(subject.study.retained(candidate, subject.split, self.corruption, self.metric), self.minimum)
 
 

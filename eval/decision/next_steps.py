@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from robust.eval.decision.claims import SEEDS_FOR_CLAIM, plural
+from robust.eval.decision.claims import SEEDS_FOR_CLAIM, listed, plural
 from robust.eval.decision.planning import images_needed
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Decision, Outcome
@@ -48,9 +48,7 @@ def next_steps(study: Study, policy: Policy, decision: Decision) -> tuple[NextSt
         ),
         NextStep(
             what="Confirm on real images of the operating conditions",
-            why="the variants are simulated, and hard camera angles were not evaluated"
-            if "angle" not in study.corruptions
-            else "the variants are simulated",
+            why=_why_real(study),
         ),
         NextStep(
             what="Plan the release",
@@ -58,6 +56,12 @@ def next_steps(study: Study, policy: Policy, decision: Decision) -> tuple[NextSt
         ),
     )
     return tuple(step for step in found if step is not None)
+
+
+def _why_real(study: Study) -> str:
+    recorded = listed([v.name for v in study.recorded])
+    why = f"all variants but {recorded} are simulated" if study.recorded else "the variants are simulated"
+    return why if "angle" in study.corruptions else f"{why}, and hard camera angles were not evaluated"
 
 
 def _experiment(study: Study) -> str:

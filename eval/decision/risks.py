@@ -224,7 +224,7 @@ def _under_trained(study: Study, candidate: CandidateEvidence) -> Risk | None:
 def _synthetic(study: Study) -> Risk | None:
     if not study.corruptions:
         return None
-    n = len([v for v in study.evidence.suite.variants if v.corruption != CLEAN])
+    n = len([v for v in study.evidence.suite.variants if v.corruption in study.corruptions])
     return Risk(
         title="Conditions are simulated",
         impact="Real night, occlusion or crowds can hurt more, or otherwise, than the simulation.",

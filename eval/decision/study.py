@@ -95,8 +95,20 @@ class Study:
 
     @cached_property
     def corruptions(self) -> tuple[str, ...]:
-        """Corruptions of the suite in their order, clean left out."""
-        return tuple(dict.fromkeys(v.corruption for v in self.evidence.suite.variants if v.corruption != CLEAN))
+        """Corruptions of the suite in their order; clean and recorded sets left out."""
+        variants = self.evidence.suite.variants
+        return tuple(dict.fromkeys(v.corruption for v in variants if v.corruption != CLEAN and not v.recorded))
+
+    @cached_property
+    def recorded(self) -> tuple[VariantEvidence, ...]:
+        """Sets recorded under a condition: other images than the clean ones, so nothing is paired with clean."""
+        return tuple(v for v in self.evidence.suite.variants if v.recorded)
+
+    @cached_property
+    def trained_on(self) -> tuple[str, ...]:
+        """Corruptions of the suite that the training images were augmented with."""
+        seen = {v.corruption for v in self.evidence.suite.variants if v.trained_on}
+        return tuple(corruption for corruption in self.corruptions if corruption in seen)
 
     def counts(self, split: str, variant: str) -> SplitEvidence | VariantEvidence | None:
         """Where images and objects of a cell were counted: a variant may hide objects or add some."""
@@ -152,7 +164,8 @@ class Study:
             return Estimate.of(None, "not measured")
         if robustness.clean != clean.value:  # the aggregates belong to another split
             return Estimate.of(None, "not measured")
-        wanted = [v.name for v in self.evidence.suite.variants if corruption in {None, v.corruption}]
+        simulated = [v for v in self.evidence.suite.variants if not v.recorded]  # only these share the clean images
+        wanted = [v.name for v in simulated if corruption in {None, v.corruption}]
         if not wanted or any(cell(candidate, split, variant) is None for variant in wanted):
             return Estimate.of(None, "not measured")
         if corruption is None:
@@ -160,6 +173,16 @@ class Study:
         if corruption not in robustness.corruption_means:
             return Estimate.of(None, "not measured")
         return ratio(robustness.corruption_means[corruption], robustness.clean)
+
+    def held_out(self, candidate: CandidateEvidence, metric: str) -> Estimate:
+        """Mean over the corruptions that training has not seen: mPC over these alone; not defined without any."""
+        robustness = robustness_of(candidate, metric)
+        unseen = [corruption for corruption in self.corruptions if corruption not in self.trained_on]
+        if not unseen:
+            return Estimate.of(None)
+        means = [robustness.corruption_means.get(corruption) if robustness else None for corruption in unseen]
+        known = [mean for mean in means if mean is not None]  # each over the same severities, so this mean is fair
+        return Estimate.of(fmean(known) if len(known) == len(means) else None, "not measured")
 
     def point(self, candidate: CandidateEvidence, split: str, variant: str) -> OperatingPoint | None:
         """The operating point of a cell at the candidate's chosen threshold."""

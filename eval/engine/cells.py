@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from robust.corruptions.built import BuiltSet
 from robust.corruptions.records import Variant
 from robust.datasets.records import Dataset
 from robust.eval.records import Candidate, InferenceSettings, content_key
@@ -45,14 +46,16 @@ class Plan:
     """Everything that decides the content of the cells of one evaluation.
 
     Attributes:
-        datasets: One data set for each split.
-        variants: For each split, the variants its images are shown in.
+        datasets: One data set for each split, and one for each recorded set under its name.
+        variants: For each data set, the variants its images are shown in.
         candidates: Candidates and baselines; each has its own ``imgsz``.
         settings: Inference settings; ``imgsz`` is replaced by the candidate's.
         renamed: Network's class name -> data set's, where they differ.
         trust: Load weights that hold code.
         software: Library versions that the content depends on.
         shard_images: Images in one shard.
+        built: Recipe sha256 -> a variant on disk that is read instead of made. No part of any key: the content is the
+            same.
     """
 
     datasets: Mapping[str, Dataset]
@@ -63,6 +66,7 @@ class Plan:
     trust: bool = False
     software: Mapping[str, str] = field(default_factory=software)
     shard_images: int = SHARD_IMAGES
+    built: Mapping[str, BuiltSet] = field(default_factory=dict)
 
     def settings_of(self, candidate: Candidate) -> InferenceSettings:
         """The inference settings of one candidate."""

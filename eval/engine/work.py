@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from robust.corruptions.apply import corrupt
+from robust.corruptions.built import BuiltSet
 from robust.corruptions.records import CorruptedImage, Variant
 from robust.datasets.records import Annotations, Category, Dataset
 from robust.errors import RobustError
@@ -44,14 +45,14 @@ class Worker:
             task: What to do.
             tick: Called with the number of inferences done since the last call.
         """
-        dataset = self.plan.datasets[task.split]
+        dataset, built = self.plan.datasets[task.split], self.plan.built.get(task.variant.sha256)
         candidates = [self.plan.candidates[i] for i in task.candidates]
         detectors = [self._detector(candidate, task.split) for candidate in candidates]
         found: list[list[Detections]] = [[] for _ in candidates]
         truth: list[Annotations] = []
         for start in range(task.shard.start, task.shard.stop, self.plan.settings.batch):
             stop = min(start + self.plan.settings.batch, task.shard.stop)
-            images = [_corrupt(dataset, index, task.variant) for index in range(start, stop)]
+            images = [_corrupt(dataset, index, task.variant, built) for index in range(start, stop)]
             truth += [image.annotations for image in images]
             pixels = [image.pixels for image in images]
             for detector, so_far in zip(detectors, found, strict=True):
@@ -99,10 +100,10 @@ class Worker:
         return YoloDetector(candidate.weights, settings, categories, renamed=plan.renamed, trust=plan.trust)
 
 
-def _corrupt(dataset: Dataset, index: int, variant: Variant) -> CorruptedImage:
-    """Corrupt one image; a failure names the image and the variant."""
+def _corrupt(dataset: Dataset, index: int, variant: Variant, built: BuiltSet | None) -> CorruptedImage:
+    """Corrupt one image, or read it where that was done before; a failure names the image and the variant."""
     try:
-        return corrupt(dataset, index, variant)
+        return built.read(dataset, index) if built is not None else corrupt(dataset, index, variant)
     except RobustError:
         raise
     except Exception as error:

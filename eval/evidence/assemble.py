@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from robust.corruptions.records import CLEAN, Variant
+from robust.corruptions.suites import Suite
 from robust.datasets.counts import count_split
 from robust.datasets.records import Dataset
 from robust.errors import UsageError
@@ -125,11 +126,13 @@ def data_evidence(
     )
 
 
-def suite_evidence(name: str, seed: int, truths: Sequence[tuple[Variant, GroundTruth]]) -> SuiteEvidence:
-    """Describe the variants of a suite with their ground truth."""
+def suite_evidence(
+    suite: Suite, truths: Sequence[tuple[Variant, GroundTruth]], recorded: Sequence[VariantEvidence] = ()
+) -> SuiteEvidence:
+    """Describe the variants of a suite with their ground truth, and the recorded sets beside them."""
     return SuiteEvidence(
-        name=name,
-        seed=seed,
+        name=suite.name,
+        seed=suite.seed,
         variants=tuple(
             VariantEvidence(
                 name=variant.name,
@@ -142,9 +145,11 @@ def suite_evidence(name: str, seed: int, truths: Sequence[tuple[Variant, GroundT
                 n_images=len(truth.image_ids),
                 n_objects=truth.n_objects,
                 n_ignored=int(truth.iscrowd.sum()),
+                trained_on=variant.corruption in suite.trained_on,
             )
             for variant, truth in truths
-        ),
+        )
+        + tuple(recorded),
     )
 
 
@@ -235,7 +240,7 @@ def _robustness(cells: Sequence[MeasuredCell], judged_on: str) -> tuple[Robustne
     """Aggregate AP and AP50 over the variants of one split; empty when the suite has no variants."""
     pairs = [(cell.variant, cell.evidence.coco) for cell in cells if cell.evidence.split == judged_on]
     clean = next((coco for variant, coco in pairs if variant.corruption == CLEAN), None)
-    corrupted = {(v.corruption, v.severity): coco for v, coco in pairs if v.corruption != CLEAN}
+    corrupted = {(v.corruption, v.severity): coco for v, coco in pairs if v.severity}  # recorded sets have none
     if not corrupted or clean is None:
         return ()
     return (

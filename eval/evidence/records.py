@@ -62,18 +62,25 @@ class DataEvidence(Record):
 
 
 class VariantEvidence(Record):
-    """One variant of the suite with its recipe and its ground truth."""
+    """One variant of the suite with its recipe and its ground truth, or a set recorded under a condition.
+
+    A recorded set has images and labels of its own: severity 0, the fingerprint of its data in place of a recipe, and
+    nothing about it can be paired with the clean images. ``trained_on``: training images were augmented with it, so it
+    is no test of the unseen.
+    """
 
     name: str
     corruption: str
     severity: int
     parameters: dict[str, float | int | str | bool]
-    ground_truth: Literal["amodal", "visible"]
+    ground_truth: Literal["amodal", "visible", "labelled"]
     recipe_sha256: Sha256
     ground_truth_sha256: Sha256
     n_images: int
     n_objects: int
     n_ignored: int
+    recorded: bool = False
+    trained_on: bool = False
 
 
 class SuiteEvidence(Record):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from robust import __version__
 from robust.eval.decision.claims import plural
-from robust.eval.decision.study import CLEAN, cell
+from robust.eval.decision.study import cell
+from robust.eval.report.conditions import conditions_said, marked
 from robust.eval.report.context import Cell, Code, Fact, Row, Table
 from robust.eval.report.view import NOT_MEASURED, View, text, whole
 
@@ -75,13 +78,13 @@ def leakage_table(view: View) -> Table:
     data = view.study.evidence.data
     found = {frozenset(pair.splits): pair for pair in data.leakage}
     names = [s.split for s in data.splits]
+    others = [(a, b) for a, b in (pair.splits for pair in data.leakage) if not {a, b} <= set(names)]
     rows = []
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            pair = found.get(frozenset((a, b)))
-            missing = Cell("not compared", "missing")
-            cells = (whole(pair.n_identical), whole(pair.n_near_duplicates)) if pair else (missing, missing)
-            rows.append(Row(f"{a} and {b}", cells))
+    for a, b in (*combinations(names, 2), *others):  # a recorded set is compared with what was trained and selected on
+        pair = found.get(frozenset((a, b)))
+        missing = Cell("not compared", "missing")
+        cells = (whole(pair.n_identical), whole(pair.n_near_duplicates)) if pair else (missing, missing)
+        rows.append(Row(f"{a} and {b}", cells))
     columns = ("Splits", "Identical images", "Near-duplicates")
     return Table(
         "leakage", "Images shared between splits, by content hash and by perceptual hash", columns, tuple(rows)
@@ -93,7 +96,7 @@ def variant_table(view: View) -> Table:
     suite = view.study.evidence.suite
     rows = tuple(
         Row(
-            v.name,
+            marked(v),
             (
                 Cell(", ".join(f"{name} {_plain(value)}" for name, value in v.parameters.items()) or "none"),
                 Cell(v.ground_truth),
@@ -126,8 +129,8 @@ def limits(view: View) -> tuple[str, ...]:
     said += [
         f"Latency, memory use and exported files: {NOT_MEASURED}.",
         "Over-fitting, calibration of the scores, and the kinds of errors: not assessed.",
-        f"Conditions evaluated: {', '.join((CLEAN, *view.study.corruptions))}; all but {CLEAN} are simulated from the "
-        f"clean images of {view.judged_on}. Every other condition, place and camera: {NOT_MEASURED}.",
+        *conditions_said(view),
+        f"Every other condition, place and camera: {NOT_MEASURED}.",
         "The near-duplicate check finds copies that look alike, not images of the same scene from another view.",
     ]
     if absent:

@@ -14,7 +14,15 @@ from robust.eval.decision.records import Decision, Estimate, GateResult, Outcome
 from robust.eval.decision.risks import risks
 from robust.eval.decision.study import Study, subtract
 from robust.eval.evidence.records import Evidence
-from robust.eval.report import background, configurations, degradation, hard_objects, operating, proposal
+from robust.eval.report import (
+    background,
+    conditions,
+    configurations,
+    degradation,
+    hard_objects,
+    operating,
+    proposal,
+)
 from robust.eval.report.card import Card
 from robust.eval.report.context import (
     Cell,
@@ -65,6 +73,8 @@ def build_context(evidence: Evidence, policy: Policy, decision: Decision, card: 
         degradation_table=degradation.degradation_table(view),
         degradation_facts=degradation.degradation_facts(view),
         degradation_charts=degradation.degradation_charts(view),
+        condition_notes=conditions.condition_notes(view),
+        recorded_table=conditions.recorded_table(view),
         miss_rate_table=hard_objects.miss_rate_table(view),
         strata_note=hard_objects.STRATA_NOTE,
         strata_tables=hard_objects.strata_tables(view),

@@ -204,6 +204,8 @@ class ReportContext:
     degradation_table: Annotated[Table, "metric by corruption and severity, candidate and baseline"]
     degradation_facts: Annotated[tuple[Fact, ...], "worst corruption and worst variant, candidate and baseline"]
     degradation_charts: Annotated[tuple[Chart, ...], "metric by severity, one chart for each corruption"]
+    condition_notes: Annotated[tuple[str, ...], "which conditions training has seen, and which are recorded"]
+    recorded_table: Annotated[Table, "candidate and baseline on recorded sets; no rows when there are none"]
     miss_rate_table: Annotated[Table, "MR^-2 and recall at few false alarms, by variant"]
     strata_note: Annotated[str, "how to read the tables by kind of object"]
     strata_tables: Annotated[tuple[Table, ...], "AP50 and recall of hidden and of crowded objects, a table a variant"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from robust.errors import UsageError
 if TYPE_CHECKING:
     from robust.eval.evaluate import Evaluation
 
+_NAMED = re.compile(r"[^=/\\.]+=")  # NAME=DATA; a path in which an equals sign comes first is written ./path
+
 
 @click.command("eval")
 @options.run_id
@@ -23,6 +26,19 @@ if TYPE_CHECKING:
 @options.split
 @options.suite
 @options.severity
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="DIR|NAME=DATA",
+    help="A set built by `robust variants build`, or real images of a condition under a name; may be repeated.",
+)
+@click.option(
+    "--trained-on",
+    multiple=True,
+    metavar="NAME",
+    help="Corruption or cause that training images were augmented with; may be repeated.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the suite.")
 @options.baseline
 @click.option("--imgsz", type=click.IntRange(min=32), help="Inference size, pixels. Default: the one trained with.")
@@ -42,6 +58,10 @@ def eval_command(as_json: bool, tracking_uri: str, executor: str, workers: int |
 
     Name training runs (--run-id, --experiment) or weights files (--weights). Every image is corrupted once and shown
     once to each model; what is already stored is not computed again, so an interrupted run goes on where it stopped.
+
+    --variant DIR takes corrupted images from disk instead of making them: the results are the same. --variant
+    real_night=night.yaml measures real images, with labels of their own, as a column beside the suite and outside of
+    its means.
     """
     from robust.cli.progress import Progress
     from robust.eval.engine.executors import make_executor
@@ -79,10 +99,23 @@ def _request(given: dict[str, Any]) -> Any:
         suite=given["suite"],
         severities=given["severities"] or None,
         seed=given["seed"],
+        trained_on=given["trained_on"],
+        built=tuple(Path(text) for text in given["variants"] if not _NAMED.match(text)),
+        recorded=_recorded(given["variants"]),
         settings=InferenceSettings(device=given["device"], batch=given["batch"]),
         renamed=_pairs(given["class_map"]),
         cache_dir=Path(given["cache_dir"]),
     )
+
+
+def _recorded(texts: tuple[str, ...]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for name, _, path in (text.partition("=") for text in texts if _NAMED.match(text)):
+        if not path or name in found:
+            why = "It names no data." if not path else f"{name} is given twice."
+            raise UsageError(f"--variant {name}={path} cannot be used.", why, "For example: real_night=night.yaml")
+        found[name] = Path(path)
+    return found
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
@@ -98,18 +131,29 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _show(evaluation: Evaluation) -> None:
-    """One line a candidate: clean val, clean test, the mean of each corruption, mPC and rPC, all AP50."""
+    """One line a candidate: clean val, clean test, the mean of each corruption, mPC, rPC, recorded sets; all AP50."""
+    from robust.eval.decision.study import Study
+
     evidence = evaluation.evidence
-    corruptions = list(dict.fromkeys(variant.corruption for variant in evidence.suite.variants))
+    study = Study(evidence)
+    simulated = [variant for variant in evidence.suite.variants if not variant.recorded]
+    recorded = [variant.name for variant in evidence.suite.variants if variant.recorded]
+    corruptions = list(dict.fromkeys(variant.corruption for variant in simulated))
+    seen = {variant.corruption for variant in simulated if variant.trained_on}
     rows = []
     for candidate in evidence.candidates:
         clean = {cell.split: cell.coco.AP50 for cell in candidate.cells if cell.variant == "clean"}
         aggregate = next((a for a in candidate.robustness if a.metric == "AP50"), None)
         means = [aggregate.corruption_means.get(name) if aggregate else None for name in corruptions]
-        total = (aggregate.mPC, aggregate.rPC) if aggregate else (None, None)
-        rows.append((candidate.name, candidate.role, *clean.values(), *means, *total))
+        total = [aggregate.mPC, aggregate.rPC] if aggregate else [None, None]
+        total += [study.held_out(candidate, "AP50").value] if seen else []
+        real = {cell.variant: cell.coco.AP50 for cell in candidate.cells if cell.variant in recorded}
+        rows.append((candidate.name, candidate.role, *clean.values(), *means, *total, *map(real.get, recorded)))
     splits = [f"{cell.split} AP50" for cell in evidence.candidates[0].cells if cell.variant == "clean"]
-    echo_table(("name", "role", *splits, *corruptions, "mPC", "rPC"), rows)
+    marked = [f"{name} (seen in training)" if name in seen else name for name in corruptions]
+    unseen = ["mPC, unseen only"] if seen else []
+    real_names = [f"{name} (recorded)" for name in recorded]
+    echo_table(("name", "role", *splits, *marked, "mPC", "rPC", *unseen, *real_names), rows)
     for leak in evidence.data.leakage:
         if leak.n_identical:
             shared = f"{' and '.join(leak.splits)} share {leak.n_identical} image(s)"

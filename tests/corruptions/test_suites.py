@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from robust.corruptions.records import SEVERITIES
+from robust.corruptions.registry import names
+from robust.corruptions.suite_file import parse_suite
 from robust.corruptions.suites import load_suite, suite_names
 from robust.errors import UnknownName, UsageError
 
@@ -103,3 +106,86 @@ def test_a_severity_that_a_suite_does_not_have_is_refused() -> None:
         load_suite(write("corruptions: [night]\nseverities: [1]\n"), severities=[2])
     with pytest.raises(UsageError):
         load_suite("core", severities=[6])
+
+
+def test_full_is_every_other_suite_and_holds_every_corruption() -> None:
+    full = load_suite("full")
+    assert {v.corruption for v in full.variants} == set(names())
+    assert len(full.variants) == len({v.name for v in full.variants}) == len(SEVERITIES) * len(names())
+    content = parse_suite("full", (files("robust.corruptions") / "suite_files/full.yaml").read_text("utf-8"), 0)
+    assert set(content.include) == set(suite_names()) - {"full"}
+
+
+def test_a_suite_includes_built_in_ones_and_files_beside_it() -> None:
+    Path("more").mkdir()
+    Path("more/low.yaml").write_text("corruptions: [jpeg]\nseverities: [1]\n", encoding="utf-8")
+    Path("more/mine.yaml").write_text(
+        "include: [core, low.yaml]\ncorruptions: [low_resolution]\nseverities: [2]\n", encoding="utf-8"
+    )
+    suite = load_suite("more/mine.yaml", seed=5)
+    core = [v.name for v in load_suite("core").variants]
+    assert [v.name for v in suite.variants] == [*core, "jpeg/1", "low_resolution/2"]
+    assert {v.seed for v in suite.variants} == {5}
+    assert [v.name for v in load_suite("more/mine.yaml", severities=[2]).variants][-1] == "low_resolution/2"
+
+
+def test_what_two_suites_list_alike_counts_once_and_otherwise_both_are_named() -> None:
+    again = write("include: [core]\ncorruptions: [night]\nseverities: [3]\n")
+    assert load_suite(again).variants == load_suite("core").variants
+    other = write("include: [core]\ncorruptions: [{name: night, parameters: {stops: 1.0}}]\nseverities: [3]\n")
+    with pytest.raises(UsageError, match="variant night/3 twice") as failure:
+        load_suite(other)
+    assert failure.value.why == "One is from core, the other from mine.yaml."
+
+
+@pytest.mark.parametrize("name", ["mine.yaml", "other.yaml", "../HERE/mine.yaml"])
+def test_a_suite_that_includes_itself_is_refused(name: str) -> None:
+    name = name.replace("HERE", Path.cwd().name)
+    write(f"include: [core, {name}]\n")
+    Path("other.yaml").write_text("include: [mine.yaml]\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"mine\.yaml includes itself") as failure:
+        load_suite("mine.yaml")
+    assert name in failure.value.why
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "known"),
+    [
+        ("include: [croe]\n", "suite included by mine.yaml: 'croe'", "core"),
+        ("corruptions: [night]\ntrained_on: [nigth]\n", "'nigth'", "exposure"),
+        ("include: [core]\ntrain_on: [night]\n", "'train_on'", "trained_on"),
+    ],
+)
+def test_unknown_names_list_the_known_ones(text: str, kind: str, known: str) -> None:
+    with pytest.raises(UnknownName) as failure:
+        load_suite(write(text))
+    assert kind in failure.value.what
+    assert known in failure.value.why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "include: core\n",
+        "include: [core, core]\n",
+        "include: [3]\n",
+        "include: [nowhere.yaml]\n",
+        "corruptions: [night]\ntrained_on: night\n",
+        "corruptions: [clean]\nseverities: [1]\n",
+    ],
+)
+def test_wrong_includes_are_refused_as_usage(text: str) -> None:
+    with pytest.raises(UsageError):
+        load_suite(write(text))
+
+
+def test_a_cause_stands_for_its_family_and_a_corruption_for_itself() -> None:
+    suite = load_suite(write("include: [camera]\ntrained_on: [coding]\n"), trained_on=["underexposure"])
+    assert suite.trained_on == ("jpeg", "low_resolution", "underexposure")
+    nested = Path("outer.yaml")
+    nested.write_text("include: [mine.yaml]\ntrained_on: [night]\n", encoding="utf-8")
+    assert load_suite("outer.yaml").trained_on == ("jpeg", "low_resolution", "night")
+    assert load_suite("core").trained_on == ()
+    with pytest.raises(UnknownName, match="'nigth'") as failure:
+        load_suite("core", trained_on=["nigth"])
+    assert set(names()) | {"coding", "light"} <= set(failure.value.why[len("Known: ") : -1].split(", "))

@@ -371,3 +371,36 @@ def undefined(evidence: Evidence) -> Evidence:
         )
 
     return change_candidates(evidence, blank)
+
+
+def with_recorded(evidence: Evidence, name: str = "real_night", level: float = 0.9) -> Evidence:
+    """Evidence with a set of 6 recorded images beside the suite, on which everybody has that AP50."""
+    column = VariantEvidence(
+        name=name,
+        corruption=name,
+        severity=0,
+        parameters={},
+        ground_truth="labelled",
+        recipe_sha256=sha("data" + name),
+        ground_truth_sha256=sha("truth" + name),
+        n_images=6,
+        n_objects=N_OBJECTS["test"],
+        n_ignored=0,
+        recorded=True,
+    )
+
+    def measure(c: CandidateEvidence) -> CandidateEvidence:
+        cell = CellEvidence(split="test", variant=name, key=sha(name + c.name), n_detections=60, coco=coco(level))
+        points = [operating_point(t, level, "test") for t in THRESHOLDS]
+        shown = Curve.of("test", name, points, n_images=6, n_objects=N_OBJECTS["test"])
+        curves = (*c.sweep.curves, shown)
+        return c.model_copy(update={"cells": (*c.cells, cell), "sweep": c.sweep.model_copy(update={"curves": curves})})
+
+    suite = evidence.suite.model_copy(update={"variants": (*evidence.suite.variants, column)})
+    return change_candidates(evidence.model_copy(update={"suite": suite}), measure)
+
+
+def seen_in_training(evidence: Evidence, *corruptions: str) -> Evidence:
+    """Evidence whose training images were augmented with some corruptions."""
+    variants = (v.model_copy(update={"trained_on": v.corruption in corruptions}) for v in evidence.suite.variants)
+    return evidence.model_copy(update={"suite": evidence.suite.model_copy(update={"variants": tuple(variants)})})

@@ -146,6 +146,9 @@ SUITES = {
     "corruptions:\n  - {name: night, severites: [1]}\n": ("mine.yaml", "Did you mean 'severities'?"),
     "corruptions:\n  - {name: crowd, parameters: {peple: 3}}\n": ("crowd", "'peple'", "Known: "),
     "corruptions: [night]\nseverities: [9]\n": ("mine.yaml", "[9]"),
+    "include: [cor]\n": ("mine.yaml", "'cor'", "Known: ", "Did you mean 'core'?"),
+    "include: [mine.yaml]\n": ("mine.yaml", "includes itself"),
+    "include: [core]\ntrained_on: [nigth]\n": ("mine.yaml", "'nigth'", "Known: coding, ", "Did you mean 'night'?"),
     "corruptions:\n  - [night\n": ("mine.yaml:3", "not valid YAML"),
 }
 
