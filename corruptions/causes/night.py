@@ -19,21 +19,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
-from scipy.stats import poisson
 
+from robust.corruptions.causes.lamps import Lamp, add_glare, draw_lamps, lamp_light, unhidden
+from robust.corruptions.causes.sensor import expose
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 from robust.corruptions.light import LUMINANCE, decode, decode_table, encode, lamp_gains
 
 _WELL_EXPOSED = 0.18
 _MOST_GAIN = 12.0  # stops
-_LEVELS, _QUANTILES, _ROOT_MAX = 96, 2048, 12.0
 _WEIGHTS = 1024
 _BAND = 32
 
@@ -51,6 +50,8 @@ class Night:
         read_noise: Standard deviation in electrons.
         blur: Length of the camera shake as a share of the longer side.
         pools: Depth of the light pools, 0 (even light) to 1.
+        lamps: Number of lamps in the picture; with 0 the pools are those of lamps outside it.
+        glare: Strength of the lamps' veil, 1 as in a clean eye.
     """
 
     stops: float
@@ -61,6 +62,8 @@ class Night:
     read_noise: float
     blur: float
     pools: float
+    lamps: int
+    glare: float
 
 
 def darken(scene: Scene, context: Context, *, night: Night) -> Scene:
@@ -68,21 +71,36 @@ def darken(scene: Scene, context: Context, *, night: Night) -> Scene:
     rng, (height, width) = context.rng, scene.pixels.shape[:2]
     angle, phases = float(rng.uniform(0, math.pi)), rng.uniform(0, 1, size=4)
     blurred = shake(scene.pixels, night.blur * max(height, width), angle)
+    lamps = draw_lamps(night.lamps, height, width, rng)
+    light, lamps = _light(height, width, night.pools, phases, lamps), unhidden(lamps, scene.annotations.boxes)
     scale = lamp_gains(night.kelvin, night.adaptation) * np.float32(night.electrons * 2.0**-night.stops)
-    light = street_light(height, width, night.pools, phases) if night.pools > 0 else np.ones((height, 1), np.float32)
-    sample = decode(np.ascontiguousarray(blurred[::4, ::4])) * scale * light[::4, ::4, None]
-    missing = max(0.0, math.log2(_WELL_EXPOSED * night.electrons / max(mean_luminance(sample), 1e-3)))
-    gain = np.float32(2.0 ** (night.gain * min(missing, _MOST_GAIN)) / night.electrons)
+    centres = [np.arange(size, dtype=np.float32) + np.float32(0.5) for size in (height, width)]
+
+    def lit(rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Return what reaches the sensor at some pixels, electrons."""
+        part = decode(np.ascontiguousarray(blurred[rows, columns]))
+        part *= light[rows, columns, None]
+        add_glare(part, centres[0][rows], centres[1][columns], lamps, night.glare)
+        part *= scale
+        return part
+
+    coarse = slice(None, None, 4)
+    gain = automatic_gain(lit(coarse, coarse), night) / np.float32(night.electrons)
     dark = np.empty_like(scene.pixels)
     for top in range(0, height, _BAND):  # a band of rows at a time stays in the processor's cache
         rows = slice(top, top + _BAND)
-        electrons = decode(blurred[rows])
-        electrons *= scale
-        electrons *= light[rows, :, None]
+        electrons = lit(rows, slice(None))
         expose(electrons, night.read_noise, rng)
         electrons *= gain
         dark[rows] = encode(electrons)
     return scene.with_pixels(dark)
+
+
+def automatic_gain(electrons: NDArray[np.float32], night: Night) -> np.float32:
+    """Return the factor that automatic gain gives back; what is whiter than white (lamps) counts as white."""
+    white = np.float32(night.electrons * 2.0**-night.stops)
+    missing = math.log2(_WELL_EXPOSED * night.electrons / max(mean_luminance(np.minimum(electrons, white)), 1e-3))
+    return np.float32(2.0 ** (night.gain * min(max(0.0, missing), _MOST_GAIN)))
 
 
 def mean_luminance(linear: NDArray[np.float32]) -> float:
@@ -124,6 +142,14 @@ def exact_weights(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     return (whole / _WEIGHTS).astype(np.float32)
 
 
+def _light(
+    height: int, width: int, depth: float, phases: NDArray[np.float64], lamps: tuple[Lamp, ...]
+) -> NDArray[np.float32]:
+    if depth <= 0:
+        return np.ones((height, width), np.float32)
+    return lamp_light(height, width, depth, lamps) if lamps else street_light(height, width, depth, phases)
+
+
 def street_light(height: int, width: int, depth: float, phases: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the light on each pixel: float32 (height, width), mean about 1.
 
@@ -137,47 +163,6 @@ def street_light(height: int, width: int, depth: float, phases: NDArray[np.float
     light = (1 - depth) + depth * (0.15 + 1.7 * pools) * (0.25 + 0.9 * ground)
     small = (light / light.mean()).astype(np.float32)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-
-
-def expose(electrons: NDArray[np.float32], read_noise: float, rng: np.random.Generator) -> None:
-    """Add shot and read noise in place: float32, electrons.
-
-    Each pixel draws a uniform quantile and looks its standardised deviation up in a table of the joint law at the
-    nearest level (the shape of a Poisson law changes slowly); mean and variance are exact at every level.
-    """
-    table = noise_table(read_noise)
-    root = np.sqrt(electrons)
-    index = np.minimum(root * np.float32((_LEVELS - 1) / _ROOT_MAX) + np.float32(0.5), np.float32(_LEVELS - 1)).astype(
-        np.int32
-    )
-    index *= _QUANTILES
-    index += rng.integers(0, _QUANTILES, size=electrons.shape, dtype=np.uint16)
-    np.multiply(root, root, out=root)
-    root += np.float32(read_noise**2)
-    np.sqrt(root, out=root)
-    root *= table.take(index)
-    electrons += root
-
-
-@lru_cache(maxsize=16)
-def noise_table(read_noise: float) -> NDArray[np.float32]:
-    """Return standardised quantiles of Poisson(level) + Normal(0, read_noise): float32 (levels * quantiles,).
-
-    Levels are evenly spaced in the square root from 0 to 144 electrons, above which the last shape is used.
-    """
-    read_noise = max(read_noise, 1e-3)
-    quantiles = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    rows = []
-    for level in np.linspace(0, _ROOT_MAX, _LEVELS) ** 2:
-        counts = np.arange(
-            math.floor(max(0.0, level - 6 * math.sqrt(level))), math.ceil(level + 6 * math.sqrt(level)) + 8
-        )
-        mass = poisson.pmf(counts, level)
-        grid = np.linspace(counts[0] - 4.5 * read_noise, counts[-1] + 4.5 * read_noise, 600)
-        below = ndtr((grid[:, None] - counts[None, :]) / read_noise) @ mass
-        values = np.interp(quantiles, below / below[-1], grid)
-        rows.append((values - values.mean()) / values.std())
-    return np.concatenate(rows).astype(np.float32)
 
 
 def stops_lost(before: Scene, after: Scene) -> float:
@@ -194,11 +179,11 @@ def stops_lost(before: Scene, after: Scene) -> float:
 
 
 def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:
-    values: dict[str, Any] = dict(parameters)
+    values: dict[str, Any] = {**parameters, "lamps": int(parameters["lamps"])}
     return (partial(darken, night=Night(**values)),)
 
 
-def _severity(stops: float, kelvin: float, blur: float, pools: float) -> Parameters:
+def _severity(stops: float, kelvin: float, blur: float, pools: float, glare: float) -> Parameters:
     return {
         "stops": stops,
         "gain": 0.45,
@@ -208,6 +193,8 @@ def _severity(stops: float, kelvin: float, blur: float, pools: float) -> Paramet
         "read_noise": 3.0,
         "blur": blur,
         "pools": pools,
+        "lamps": 2,
+        "glare": glare,
     }
 
 
@@ -217,15 +204,15 @@ CORRUPTIONS = (
         summary="The camera runs after dark under street light: dark, orange, noisy, slightly blurred.",
         cause="light",
         severities={
-            1: _severity(2.5, 3200.0, 0.0010, 0.3),
-            2: _severity(4.25, 2900.0, 0.0020, 0.45),
-            3: _severity(6.0, 2600.0, 0.0030, 0.6),
-            4: _severity(6.75, 2350.0, 0.0040, 0.7),
-            5: _severity(7.5, 2100.0, 0.0050, 0.8),
+            1: _severity(2.5, 3200.0, 0.0010, 0.3, 1.0),
+            2: _severity(4.25, 2900.0, 0.0020, 0.45, 1.5),
+            3: _severity(6.0, 2600.0, 0.0030, 0.6, 2.0),
+            4: _severity(6.75, 2350.0, 0.0040, 0.7, 3.0),
+            5: _severity(7.5, 2100.0, 0.0050, 0.8, 4.0),
         },
         steps=_steps,
         measure=Measure("brightness lost", "EV", stops_lost),
-        version=2,
+        version=3,
         source="EMVA 1288 (shot and read noise), Planck and von Kries (lamp colour), IEC 61966-2-1 (sRGB)",
         limits="Noise is white, moving people are not blurred more than the street, and windows and signs do not glow.",
     ),
