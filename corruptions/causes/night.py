@@ -26,14 +26,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.causes.kernels import WEIGHTS, exact_weights, splat
 from robust.corruptions.causes.lamps import Lamp, add_glare, draw_lamps, lamp_light, unhidden
+from robust.corruptions.causes.motion import path
 from robust.corruptions.causes.sensor import expose
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 from robust.corruptions.light import LUMINANCE, decode, decode_table, encode, lamp_gains
 
 _WELL_EXPOSED = 0.18
 _MOST_GAIN = 12.0  # stops
-_WEIGHTS = 1024
 _BAND = 32
 
 
@@ -112,34 +113,11 @@ def shake(pixels: Pixels, length: float, angle: float) -> Pixels:
     """Blur along a straight line of ``length`` pixels; shorter than half a pixel changes nothing."""
     if length < 0.5:
         return pixels
-    half = math.ceil(length / 2)
-    kernel = np.zeros((2 * half + 1, 2 * half + 1), dtype=np.float32)
-    for step in np.linspace(-length / 2, length / 2, 8 * half + 1):
-        x, y = half + step * math.cos(angle), half + step * math.sin(angle)
-        x0, y0 = math.floor(x), math.floor(y)
-        for i, j, weight in (
-            (0, 0, (1 - x + x0) * (1 - y + y0)),
-            (0, 1, (x - x0) * (1 - y + y0)),
-            (1, 0, (1 - x + x0) * (y - y0)),
-            (1, 1, (x - x0) * (y - y0)),
-        ):
-            if weight > 1e-9:
-                kernel[min(y0 + i, 2 * half), min(x0 + j, 2 * half)] += weight
-    # weights in 1024ths make every sum exact, and half a step keeps it off ties: all processors round alike
+    kernel = exact_weights(splat(*path(length, angle, 0.0))).astype(np.float32) / WEIGHTS
+    # whole 1024ths make every sum exact, and half a step keeps it off ties: all processors round alike
     return np.asarray(
-        cv2.filter2D(pixels, -1, exact_weights(kernel), delta=0.5 / _WEIGHTS, borderType=cv2.BORDER_REFLECT_101),
-        dtype=np.uint8,
+        cv2.filter2D(pixels, -1, kernel, delta=0.5 / WEIGHTS, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8
     )
-
-
-def exact_weights(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Round a kernel to 1024ths that sum to exactly 1: float32, same shape; the largest losses are made up first."""
-    share = kernel.astype(np.float64) * (_WEIGHTS / float(kernel.sum(dtype=np.float64)))
-    whole = np.floor(share)
-    missing = int(_WEIGHTS - whole.sum())
-    order = np.argsort(-(share - whole), axis=None, kind="stable")
-    whole.reshape(-1)[order[:missing]] += 1
-    return (whole / _WEIGHTS).astype(np.float32)
 
 
 def _light(
