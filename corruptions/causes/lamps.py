@@ -6,7 +6,9 @@ Laws, in units of a white surface under the mean street light (10 lux):
   own vertical plane: most light at its foot, none above it.
 * Its glare in the camera is the veil of Stiles and Holladay (CIE 146): ``10 E / angle^2`` cd/m2 at ``angle`` degrees
   from a source that gives ``E`` lux at the lens, times ``glare``: 1 is a clean eye or a good clean lens, a dirty or
-  wet dome has several. The lamp itself is a bright spot with its brightness spread evenly over its size.
+  wet dome has several. The lamp itself is a bright spot a little blurred, with the light of a disc of its size.
+
+Limits: lamps have no poles, give all directions alike, and are hidden by labelled objects only.
 
 The camera hangs 3 m above the ground, looks level and sees 60 degrees along the longer side of the picture.
 """
@@ -28,6 +30,7 @@ _NEAREST, _FARTHEST = 12.0, 40.0  # m
 _HEAD_RADIUS = 0.25  # m
 _CANDELA, _STREET_LUX = 800.0, 10.0  # toward the camera; on the street
 _HEAD_LUMINANCE = _CANDELA / _HEAD_RADIUS**2 / _STREET_LUX  # over that of white: I / (pi r^2) over E / pi
+_BLOOM = 3.0  # the integral of near^4 (see glow) is a third of the lamp's area
 _HEAD_VEIL = 10.0 * _CANDELA / math.degrees(_HEAD_RADIUS) ** 2 * math.pi / _STREET_LUX  # at the head's own radius
 _CELL = 16  # pixels of the light's grid
 
@@ -133,7 +136,7 @@ def glow(rows: NDArray[np.float32], columns: NDArray[np.float32], lamp: Lamp, gl
     np.divide(spot, near, out=near)
     fourth = near * near
     fourth *= fourth
-    fourth *= np.float32(_HEAD_LUMINANCE)
+    fourth *= np.float32(_BLOOM * _HEAD_LUMINANCE)
     near *= np.float32(glare * _HEAD_VEIL)
     near += fourth
     return near

@@ -5,14 +5,15 @@ Law, in linear light (sRGB decoded first, encoded last):
 1. Camera shake: a straight blur, its length a share of the image's longer side (longer exposure times at night).
 2. Exposure loss of ``stops`` EV: light times 2^-stops (1 EV halves it).
 3. Street light: von Kries gains toward ``kelvin`` (sodium about 2000 K, LED 3000 to 4000 K), of which the camera's
-   white balance corrects a part; light pools on the ground with a dark sky above (``pools`` 0: even light).
+   white balance corrects a part; pools of light below the lamps with a dark sky above (``pools`` 0: even light).
+   ``lamps`` lamps stand in the picture and veil it by ``glare`` (see `lamps`); those behind an object are hidden.
 4. Sensor: shot noise (Poisson in electrons, ``electrons`` at full white in daylight) and Gaussian read noise, the
    model of the EMVA 1288 standard; both drawn by their joint quantile function.
 5. Partial automatic gain: ``gain`` of the stops between the picture and a well exposed one (mean luminance 0.18) are
    given back, after the noise, so the noise grows with it. A picture that was dark before gets more of it.
 
-Limits: no lamps, headlights or their glare in the picture, noise is white (no demosaicing, no JPEG), moving people are
-not blurred more than the street, windows and signs do not glow.
+Limits: lamps have no poles and stand wherever the geometry puts them, noise is white (no demosaicing, no JPEG), moving
+people are not blurred more than the street, windows, signs and headlights do not glow.
 """
 
 from __future__ import annotations
@@ -191,7 +192,9 @@ CORRUPTIONS = (
         steps=_steps,
         measure=Measure("brightness lost", "EV", stops_lost),
         version=3,
-        source="EMVA 1288 (shot and read noise), Planck and von Kries (lamp colour), IEC 61966-2-1 (sRGB)",
-        limits="Noise is white, moving people are not blurred more than the street, and windows and signs do not glow.",
+        source="EMVA 1288 (shot and read noise), Planck and von Kries (lamp colour), EN 13201-3 (street light), "
+        "Stiles and Holladay, CIE 146 (glare), IEC 61966-2-1 (sRGB)",
+        limits="Lamps have no poles, noise is white, moving people are not blurred more than the street, and windows, "
+        "signs and headlights do not glow.",
     ),
 )

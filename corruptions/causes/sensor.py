@@ -4,6 +4,8 @@ Law, in linear light (sRGB decoded first, encoded last): a pixel that catches ``
 counts a Poisson number of them (shot noise) and reads them with a Gaussian error of ``read_noise`` electrons: the model
 of the EMVA 1288 standard, of variance signal + read_noise^2. Both are drawn by their joint quantile function.
 
+Every pixel is noisy by itself: a large picture of the same scene, scaled down for a detector, suffers less.
+
 Limits: white noise, the same law for all three colours: no demosaicing, no denoising, no fixed pattern.
 """
 
@@ -103,5 +105,6 @@ CORRUPTIONS = (
         measure=RMS_CHANGE,
         source="EMVA 1288 (shot and read noise); IEC 61966-2-1 (sRGB)",
         limits="Noise is white and not denoised: the camera's own processing smears it over several pixels.",
+        pixel_grid=True,
     ),
 )
