@@ -37,7 +37,7 @@ def test_the_veil_is_that_of_stiles_and_holladay(distance: float, degrees: float
     own = math.degrees(0.25 / distance)  # the angle's floor
     assert veil[1] - veil[0] == pytest.approx(10.0 * lux / (degrees**2 + own**2) / white, rel=0.01)
     assert veil[2] - veil[0] == pytest.approx(3 * (veil[1] - veil[0]), rel=1e-4)
-    assert veil[0] < 0.02 * veil[1]
+    assert veil[0] < 0.2 * veil[1]  # the lamp itself falls off much faster
 
 
 def test_a_lamp_gives_the_light_of_its_disc() -> None:

@@ -7,8 +7,10 @@ import pytest
 
 from robust.corruptions.causes.focus import blur_by_disc, disc, shrinking
 from robust.corruptions.causes.kernels import FULL, even_weights, exact_weights, light_of, pixels_of, splat, spread
-from robust.corruptions.causes.motion import coarse, path, smear
+from robust.corruptions.causes.motion import coarse, contrast_lost, path, smear
+from robust.corruptions.laws import Scene
 from robust.corruptions.light import decode
+from robust.datasets.records import Annotations
 from tests.corruptions.street import backdrop
 
 
@@ -152,3 +154,23 @@ def test_a_highlight_becomes_a_disc_of_its_light(radius: float) -> None:
 
 def test_discs_shrink_the_picture_until_they_are_small() -> None:
     assert [shrinking(radius) for radius in (0.1, 6.0, 6.1, 12.0, 13.0, 500.0)] == [1, 1, 2, 2, 4, 16]
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.7, 2.0])
+def test_the_contrast_lost_is_that_of_the_direction_that_lost_most(angle: float) -> None:
+    y, x = np.mgrid[0:120, 0:120]
+    along = x * math.cos(angle) + y * math.sin(angle)
+    across = x * math.sin(angle) - y * math.cos(angle)
+
+    def waves(amplitude: float) -> Scene:
+        wave = 128 + amplitude * np.sin(along / 4) + 60 * np.sin(across / 4)
+        pixels = np.round(wave).astype(np.uint8)[:, :, None].repeat(3, axis=2)
+        return Scene.start(pixels, Annotations.empty())
+
+    assert contrast_lost(waves(60), waves(6)) == pytest.approx(20.0, abs=0.7)  # a tenth of the slopes
+    assert contrast_lost(waves(60), waves(60)) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_picture_without_slopes_loses_none() -> None:
+    pixel = Scene.start(np.full((1, 1, 3), 90, dtype=np.uint8), Annotations.empty())
+    assert contrast_lost(pixel, pixel) == pytest.approx(0.0, abs=1e-9)
