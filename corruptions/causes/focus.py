@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.causes.blurring import point_spread
 from robust.corruptions.causes.kernels import Light, even_weights, light_of, pixels_of, splat, spread
-from robust.corruptions.laws import Context, Corruption, Parameters, Pixels, Scene, Step
-from robust.corruptions.measures import RMS_CHANGE
+from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 
 _REFERENCE = 640.0
 _LARGEST = 6.0  # pixels
@@ -75,6 +75,11 @@ def _shrunk(light: Light, shrink: int) -> Light:
     return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), dtype=np.uint16)
 
 
+def disc_radius(before: Scene, after: Scene) -> float:
+    """Return the radius of the disc that spreads light as widely, in pixels of a picture of 640 (variance r^2 / 4)."""
+    return math.sqrt(4.0 * float(point_spread(before, after).mean()))
+
+
 def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:
     return (partial(defocus, radius=float(parameters["radius"])),)
 
@@ -84,9 +89,9 @@ CORRUPTIONS = (
         name="out_of_focus",
         summary="The lens is badly focused or has slipped: no fine detail, highlights turn into discs.",
         cause="focus",
-        severities={s: {"radius": r} for s, r in zip((1, 2, 3, 4, 5), (1.5, 3.0, 4.5, 6.5, 9.0), strict=True)},
+        severities={s: {"radius": r} for s, r in zip((1, 2, 3, 4, 5), (2.0, 3.5, 5.5, 8.0, 11.0), strict=True)},
         steps=_steps,
-        measure=RMS_CHANGE,
+        measure=Measure("radius of the blur", "pixels of 640", disc_radius),
         source="Geometric optics: the circle of confusion, an even disc in linear light (sRGB: IEC 61966-2-1)",
         limits="The same blur at every distance, and highlights count as full white however bright they were.",
         random=False,

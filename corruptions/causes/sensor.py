@@ -99,7 +99,7 @@ CORRUPTIONS = (
         cause="sensor",
         severities={
             s: {"electrons": e, "read_noise": 3.0}
-            for s, e in zip((1, 2, 3, 4, 5), (300.0, 120.0, 60.0, 30.0, 15.0), strict=True)
+            for s, e in zip((1, 2, 3, 4, 5), (300.0, 150.0, 75.0, 40.0, 20.0), strict=True)
         },
         steps=_steps,
         measure=RMS_CHANGE,

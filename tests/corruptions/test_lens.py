@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from robust.corruptions.causes.focus import blur_by_disc, disc, shrinking
+from robust.corruptions.causes.focus import blur_by_disc, disc, disc_radius, shrinking
 from robust.corruptions.causes.kernels import FULL, even_weights, exact_weights, light_of, pixels_of, splat, spread
-from robust.corruptions.causes.motion import coarse, contrast_lost, path, smear
+from robust.corruptions.causes.motion import coarse, path, smear, smear_length
 from robust.corruptions.laws import Scene
 from robust.corruptions.light import decode
 from robust.datasets.records import Annotations
@@ -156,21 +156,30 @@ def test_discs_shrink_the_picture_until_they_are_small() -> None:
     assert [shrinking(radius) for radius in (0.1, 6.0, 6.1, 12.0, 13.0, 500.0)] == [1, 1, 2, 2, 4, 16]
 
 
-@pytest.mark.parametrize("angle", [0.0, 0.7, 2.0])
-def test_the_contrast_lost_is_that_of_the_direction_that_lost_most(angle: float) -> None:
-    y, x = np.mgrid[0:120, 0:120]
-    along = x * math.cos(angle) + y * math.sin(angle)
-    across = x * math.sin(angle) - y * math.cos(angle)
-
-    def waves(amplitude: float) -> Scene:
-        wave = 128 + amplitude * np.sin(along / 4) + 60 * np.sin(across / 4)
-        pixels = np.round(wave).astype(np.uint8)[:, :, None].repeat(3, axis=2)
-        return Scene.start(pixels, Annotations.empty())
-
-    assert contrast_lost(waves(60), waves(6)) == pytest.approx(20.0, abs=0.7)  # a tenth of the slopes
-    assert contrast_lost(waves(60), waves(60)) == pytest.approx(0.0, abs=1e-9)
+def scene(pixels: np.ndarray) -> Scene:
+    return Scene.start(pixels, Annotations.empty())
 
 
-def test_a_picture_without_slopes_loses_none() -> None:
-    pixel = Scene.start(np.full((1, 1, 3), 90, dtype=np.uint8), Annotations.empty())
-    assert contrast_lost(pixel, pixel) == pytest.approx(0.0, abs=1e-9)
+STREET = backdrop(480, 640)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.8, 2.5])
+@pytest.mark.parametrize("length", [5.0, 12.0, 25.0])
+def test_the_length_of_a_smear_can_be_read_from_the_pictures(length: float, angle: float) -> None:
+    measured = smear_length(scene(STREET), scene(smear(STREET, length, angle)))
+    assert measured == pytest.approx(math.sqrt(length**2 + 12 / 6), rel=0.1)  # with the sharing between pixels
+
+
+@pytest.mark.parametrize("radius", [2.0, 5.0, 10.0])
+def test_the_radius_of_a_blur_can_be_read_from_the_pictures(radius: float) -> None:
+    measured = disc_radius(scene(STREET), scene(blur_by_disc(STREET, radius)))
+    assert measured == pytest.approx(math.sqrt(radius**2 + 4 / 6), rel=0.1)  # with the sharing between pixels
+    small = np.ascontiguousarray(STREET[::2, ::2])
+    half = disc_radius(scene(small), scene(blur_by_disc(small, radius / 2)))
+    assert half == pytest.approx(2 * math.sqrt(radius**2 / 4 + 4 / 6), rel=0.1)
+
+
+def test_pictures_without_detail_or_change_show_no_blur() -> None:
+    pixel = scene(np.full((1, 1, 3), 90, dtype=np.uint8))
+    assert smear_length(pixel, pixel) == disc_radius(pixel, pixel) == 0.0
+    assert smear_length(scene(STREET), scene(STREET)) == pytest.approx(0.0, abs=1e-3)
