@@ -45,22 +45,10 @@ def splat(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]
     return kernel / len(x)
 
 
-def exact_weights(kernel: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Round a kernel to whole 1024ths that sum to 1024: int32, same shape; the largest losses are made up first.
-
-    Shares are rounded to a millionth of a 1024th before, so that the last bits of sines decide nothing.
-    """
-    share = np.round(kernel * (WEIGHTS / float(kernel.sum())), 6)
-    whole = np.floor(share)
-    order = np.argsort(-np.round(share - whole, 6), axis=None, kind="stable")
-    whole.reshape(-1)[order[: int(WEIGHTS - whole.sum())]] += 1
-    return whole.astype(np.int32)
-
-
 def even_weights(kernel: NDArray[np.float64]) -> NDArray[np.int32]:
     """Round a kernel to whole weights that sum to at most 1024: int32, same shape; the largest weight is kept exactly.
 
-    What is even or symmetric stays so, unlike with `exact_weights`.
+    What is even or symmetric stays so.
     """
     level = max(1, math.floor(WEIGHTS * kernel.max() / kernel.sum()))
     weights = _scaled(kernel, level)

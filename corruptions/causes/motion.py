@@ -14,6 +14,7 @@ Limits: one path for the whole picture (no rotation about the view, no rolling s
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import partial
 
 import cv2
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robust.corruptions.causes.blurring import point_spread
-from robust.corruptions.causes.kernels import even_weights, light_of, pixels_of, splat, spread
+from robust.corruptions.causes.kernels import Light, even_weights, light_of, pixels_of, splat, spread
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 
 _REFERENCE = 640.0
@@ -64,14 +65,28 @@ def path(length: float, angle: float, turn: float) -> tuple[NDArray[np.float64],
     return points[0], points[1]
 
 
-def smear(pixels: Pixels, length: float, angle: float, turn: float = 0.0, step: int = 1) -> Pixels:
-    """Blur along an arc of ``length`` pixels in steps of ``step`` (odd) pixels."""
+def shaken(
+    light: Light, length: float, angle: float, turn: float = 0.0, step: int = 1
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Yield bands of rows of the picture blurred along an arc: (rows, float32 (rows, width, 3), in steps of light).
+
+    Args:
+        light: The picture.
+        length: Of the arc, pixels.
+        angle: Its direction half way, radians.
+        turn: Change of direction from end to end, radians.
+        step: Pixels from one point of the path to the next, odd.
+    """
     x, y = path(length / step, angle, turn)
-    light = light_of(pixels)
     if step > 1:
         light = np.asarray(cv2.blur(light, (step, step), borderType=cv2.BORDER_REFLECT_101), dtype=np.uint16)
+    return spread(light, even_weights(splat(x, y)), step)
+
+
+def smear(pixels: Pixels, length: float, angle: float, turn: float = 0.0, step: int = 1) -> Pixels:
+    """Blur a picture as `shaken` does."""
     blurred = np.empty_like(pixels)
-    for rows, part in spread(light, even_weights(splat(x, y)), step):
+    for rows, part in shaken(light_of(pixels), length, angle, turn, step):
         blurred[rows] = pixels_of(part)
     return blurred
 

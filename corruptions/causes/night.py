@@ -27,16 +27,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.corruptions.causes.kernels import WEIGHTS, exact_weights, splat
+from robust.corruptions.causes.kernels import FULL, light_of
 from robust.corruptions.causes.lamps import Lamp, add_glare, draw_lamps, lamp_light, unhidden
-from robust.corruptions.causes.motion import path
+from robust.corruptions.causes.motion import shaken
 from robust.corruptions.causes.sensor import expose
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
-from robust.corruptions.light import LUMINANCE, decode, decode_table, encode, lamp_gains
+from robust.corruptions.light import LUMINANCE, decode_table, encode, lamp_gains
 
 _WELL_EXPOSED = 0.18
 _MOST_GAIN = 12.0  # stops
-_BAND = 32
 
 
 @dataclass(frozen=True)
@@ -72,26 +71,25 @@ def darken(scene: Scene, context: Context, *, night: Night) -> Scene:
     """Turn day into night; objects stay as they are."""
     rng, (height, width) = context.rng, scene.pixels.shape[:2]
     angle, phases = float(rng.uniform(0, math.pi)), rng.uniform(0, 1, size=4)
-    blurred = shake(scene.pixels, night.blur * max(height, width), angle)
     lamps = draw_lamps(night.lamps, height, width, rng)
     light, lamps = _light(height, width, night.pools, phases, lamps), unhidden(lamps, scene.annotations.boxes)
+    light *= np.float32(1.0 / FULL)
     scale = lamp_gains(night.kelvin, night.adaptation) * np.float32(night.electrons * 2.0**-night.stops)
     centres = [np.arange(size, dtype=np.float32) + np.float32(0.5) for size in (height, width)]
 
-    def lit(rows: slice, columns: slice) -> NDArray[np.float32]:
-        """Return what reaches the sensor at some pixels, electrons."""
-        part = decode(np.ascontiguousarray(blurred[rows, columns]))
+    def sensed(part: NDArray[np.float32], rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Turn steps of light at some pixels into electrons, in place."""
         part *= light[rows, columns, None]
         add_glare(part, centres[0][rows], centres[1][columns], lamps, night.glare)
         part *= scale
         return part
 
-    coarse = slice(None, None, 4)
-    gain = automatic_gain(lit(coarse, coarse), night) / np.float32(night.electrons)
+    day, coarse, every = light_of(scene.pixels), slice(None, None, 4), slice(None)
+    gain = automatic_gain(sensed(day[coarse, coarse].astype(np.float32), coarse, coarse), night)
+    gain /= np.float32(night.electrons)
     dark = np.empty_like(scene.pixels)
-    for top in range(0, height, _BAND):  # a band of rows at a time stays in the processor's cache
-        rows = slice(top, top + _BAND)
-        electrons = lit(rows, slice(None))
+    for rows, part in shaken(day, night.blur * max(height, width), angle):
+        electrons = sensed(part, rows, every)
         expose(electrons, night.read_noise, rng)
         electrons *= gain
         dark[rows] = encode(electrons)
@@ -108,17 +106,6 @@ def automatic_gain(electrons: NDArray[np.float32], night: Night) -> np.float32:
 def mean_luminance(linear: NDArray[np.float32]) -> float:
     """Return the mean luminance of linear RGB (height, width, 3)."""
     return float(linear.mean(axis=(0, 1), dtype=np.float64) @ LUMINANCE)
-
-
-def shake(pixels: Pixels, length: float, angle: float) -> Pixels:
-    """Blur along a straight line of ``length`` pixels; shorter than half a pixel changes nothing."""
-    if length < 0.5:
-        return pixels
-    kernel = exact_weights(splat(*path(length, angle, 0.0))).astype(np.float32) / WEIGHTS
-    # whole 1024ths make every sum exact, and half a step keeps it off ties: all processors round alike
-    return np.asarray(
-        cv2.filter2D(pixels, -1, kernel, delta=0.5 / WEIGHTS, borderType=cv2.BORDER_REFLECT_101), dtype=np.uint8
-    )
 
 
 def _light(

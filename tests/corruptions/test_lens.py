@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robust.corruptions.causes.focus import blur_by_disc, disc, disc_radius, shrinking
-from robust.corruptions.causes.kernels import FULL, even_weights, exact_weights, light_of, pixels_of, splat, spread
+from robust.corruptions.causes.kernels import FULL, even_weights, light_of, pixels_of, splat, spread
 from robust.corruptions.causes.motion import coarse, path, smear, smear_length
 from robust.corruptions.laws import Scene
 from robust.corruptions.light import decode
@@ -29,13 +29,6 @@ def test_a_point_between_pixels_is_shared_by_hand() -> None:
     kernel = splat(np.array([0.25]), np.array([-0.5]))
     assert kernel.sum() == pytest.approx(1.0)
     assert kernel[kernel > 0].tolist() == pytest.approx([0.375, 0.125, 0.375, 0.125])
-
-
-def test_exact_weights_sum_to_1024_and_are_at_most_one_off() -> None:
-    kernel = np.array([[0.1, 0.2, 0.3], [0.05, 0.15, 0.2]])
-    weights = exact_weights(kernel)
-    assert weights.sum() == 1024
-    assert np.abs(weights - 1024 * kernel).max() <= 1
 
 
 def test_even_weights_keep_what_is_even_and_stay_below_1024() -> None:

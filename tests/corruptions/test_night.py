@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robust.corruptions.causes.lamps import draw_lamps
-from robust.corruptions.causes.night import Night, darken, shake, stops_lost, street_light
+from robust.corruptions.causes.night import Night, darken, stops_lost, street_light
 from robust.corruptions.laws import Context, Scene
 from robust.corruptions.light import decode
 from robust.datasets.records import Annotations
@@ -56,13 +56,13 @@ def test_automatic_gain_gives_its_share_of_the_missing_stops_back() -> None:
 
 
 def test_shake_keeps_the_light_and_spreads_it_over_its_length() -> None:
-    point = np.zeros((41, 41, 3), dtype=np.uint8)
-    point[20, 20] = 250
-    blurred = shake(point, 8.0, 0.0)
-    assert int(blurred[..., 0].sum()) == pytest.approx(250, rel=0.05)
-    assert np.flatnonzero(blurred[20, :, 0]).tolist() == pytest.approx(list(range(16, 25)), abs=0)
-    assert not blurred[:19].any()
-    assert np.array_equal(shake(point, 0.4, 0.0), point)
+    point = np.zeros((81, 81, 3), dtype=np.uint8)
+    point[40, 40] = 255
+    light = decode(at_night(point, replace(QUIET, blur=12 / 81)))[..., 1]
+    assert light.sum() == pytest.approx(1.0, rel=0.05)
+    y, x = np.nonzero(light)
+    assert np.hypot(np.ptp(x), np.ptp(y)) == pytest.approx(12, abs=2)
+    assert np.count_nonzero(light) < 50  # a thin line, not a disc
 
 
 def test_street_light_is_even_in_the_mean_and_dark_in_the_sky() -> None:
@@ -77,12 +77,6 @@ def test_lost_stops_are_measured_in_linear_light() -> None:
     before, after = np.full((8, 8, 3), 255, dtype=np.uint8), np.full((8, 8, 3), 188, dtype=np.uint8)  # 188: 0.503
     scenes = [Scene.start(pixels, Annotations.empty()) for pixels in (before, after)]
     assert stops_lost(*scenes) == pytest.approx(1.0, abs=0.02)
-
-
-def test_the_shake_keeps_a_flat_picture_flat() -> None:
-    for level in (0, 1, 128, 255):
-        flat = np.full((30, 40, 3), level, dtype=np.uint8)
-        assert np.array_equal(shake(flat, 7.3, 0.4), flat)
 
 
 GREY = np.full((240, 320, 3), 100, dtype=np.uint8)
