@@ -50,7 +50,7 @@ def even_weights(kernel: NDArray[np.float64]) -> NDArray[np.int32]:
 
     What is even or symmetric stays so.
     """
-    level = max(1, math.floor(WEIGHTS * kernel.max() / kernel.sum()))
+    level = max(1, math.floor(round(WEIGHTS * float(kernel.max() / kernel.sum()), 6)))
     weights = _scaled(kernel, level)
     while weights.sum() > WEIGHTS and level > 1:
         level -= 1
