@@ -121,7 +121,7 @@ def add_glare(
     total = glow(rows, columns, lamps[0], glare)
     for lamp in lamps[1:]:
         total += glow(rows, columns, lamp, glare)
-    light += total[:, :, None]
+    light += cv2.cvtColor(total, cv2.COLOR_GRAY2RGB)
 
 
 def glow(rows: NDArray[np.float32], columns: NDArray[np.float32], lamp: Lamp, glare: float) -> NDArray[np.float32]:

@@ -79,9 +79,10 @@ def darken(scene: Scene, context: Context, *, night: Night) -> Scene:
 
     def sensed(part: NDArray[np.float32], rows: slice, columns: slice) -> NDArray[np.float32]:
         """Turn steps of light at some pixels into electrons, in place."""
-        part *= light[rows, columns, None]
+        part *= cv2.cvtColor(light[rows, columns], cv2.COLOR_GRAY2RGB)  # faster than letting NumPy repeat it
         add_glare(part, centres[0][rows], centres[1][columns], lamps, night.glare)
-        part *= scale
+        flat = part.reshape(len(part), -1)
+        flat *= np.tile(scale, part.shape[1])
         return part
 
     day, coarse, every = light_of(scene.pixels), slice(None, None, 4), slice(None)
