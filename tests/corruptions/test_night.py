@@ -91,7 +91,7 @@ def test_lamps_shine_and_what_is_far_from_them_is_veiled() -> None:
     assert (lit[-20:] > dark[-20:]).any()
 
 
-def test_twice_the_lamps_of_one_glare_are_in_the_picture_where_they_were_drawn() -> None:
+def test_lamps_burn_out_where_they_were_drawn() -> None:
     rng = np.random.default_rng(0)
     rng.uniform(0, 1), rng.uniform(0, 1, size=4)  # direction of the shake, phases of the pools
     lit = at_night(GREY, replace(LIT, glare=0.0))
