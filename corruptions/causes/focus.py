@@ -1,0 +1,103 @@
+"""Out of focus: the lens is set to another distance than that of the scene.
+
+Law: geometric optics. A point out of focus lights a disc (the circle of confusion) evenly; ``radius`` is that of the
+disc in pixels of a picture of 640 along its longer side and grows with the picture. In linear light, so that highlights
+turn into discs instead of fading.
+
+A disc of more than 6 pixels is made at a half, a quarter... of the picture's size and enlarged (bilinear).
+
+Limits: the same disc everywhere (depth is not known), round and even (no vignetting, no blades), and highlights count
+as full white, however bright they were.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from robust.corruptions.causes.blurring import point_spread
+from robust.corruptions.causes.kernels import Light, even_weights, light_of, pixels_of, splat, spread
+from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
+
+_REFERENCE = 640.0
+_LARGEST = 6.0  # pixels
+_BAND = 32
+_LARGEST_SHRINK = 16  # up to here enlarging is exact in float32
+
+
+def defocus(scene: Scene, context: Context, *, radius: float) -> Scene:
+    """Blur with a disc of ``radius`` pixels of a picture of 640; objects stay as they are."""
+    del context
+    return scene.with_pixels(blur_by_disc(scene.pixels, radius * max(scene.pixels.shape[:2]) / _REFERENCE))
+
+
+def disc(radius: float) -> NDArray[np.float64]:
+    """Return the kernel of an even disc, sum 1."""
+    points = 64 + 16 * math.ceil(radius)  # across it
+    middle = (np.arange(points) + 0.5) * (2.0 / points) - 1.0
+    y, x = np.meshgrid(middle, middle, indexing="ij")
+    inside = x * x + y * y <= 1.0
+    return splat(x[inside] * radius, y[inside] * radius)
+
+
+def shrinking(radius: float) -> int:
+    """Return by how much (1, 2, 4, 8 or 16) the picture shrinks before a disc of ``radius`` pixels."""
+    shrink = 1
+    while radius / shrink > _LARGEST and shrink < _LARGEST_SHRINK:
+        shrink *= 2
+    return shrink
+
+
+def blur_by_disc(pixels: Pixels, radius: float) -> Pixels:
+    """Blur with a disc of ``radius`` pixels of this picture, in linear light."""
+    shrink = shrinking(radius)
+    kernel, light, blurred = even_weights(disc(radius / shrink)), light_of(pixels), np.empty_like(pixels)
+    if shrink == 1:
+        for rows, part in spread(light, kernel):
+            blurred[rows] = pixels_of(part)
+        return blurred
+    small = _shrunk(light, shrink)
+    for rows, part in spread(small.copy(), kernel):
+        small[rows] = np.rint(part).astype(np.uint16)
+    size = (small.shape[1] * shrink, small.shape[0] * shrink)
+    large = cv2.resize(small.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    for top in range(0, len(pixels), _BAND):  # a band of rows at a time stays in the processor's cache
+        rows = slice(top, min(top + _BAND, len(pixels)))
+        blurred[rows] = pixels_of(np.asarray(large[rows, : pixels.shape[1]]))
+    return blurred
+
+
+def _shrunk(light: Light, shrink: int) -> Light:
+    """Average areas of ``shrink`` x ``shrink`` pixels; the last row and column are mirrored to fill them."""
+    down, right = -light.shape[0] % shrink, -light.shape[1] % shrink
+    padded = cv2.copyMakeBorder(light, 0, down, 0, right, cv2.BORDER_REFLECT)
+    size = (padded.shape[1] // shrink, padded.shape[0] // shrink)
+    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), dtype=np.uint16)
+
+
+def disc_radius(before: Scene, after: Scene) -> float:
+    """Return the radius of the disc that spreads light as widely, in pixels of a picture of 640 (variance r^2 / 4)."""
+    return math.sqrt(4.0 * float(point_spread(before, after).mean()))
+
+
+def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:
+    return (partial(defocus, radius=float(parameters["radius"])),)
+
+
+CORRUPTIONS = (
+    Corruption(
+        name="out_of_focus",
+        summary="The lens is badly focused or has slipped: no fine detail, highlights turn into discs.",
+        cause="focus",
+        severities={s: {"radius": r} for s, r in zip((1, 2, 3, 4, 5), (2.0, 3.5, 5.5, 8.0, 11.0), strict=True)},
+        steps=_steps,
+        measure=Measure("radius of the blur", "pixels of 640", disc_radius),
+        source="Geometric optics: the circle of confusion, an even disc in linear light (sRGB: IEC 61966-2-1)",
+        limits="The same blur at every distance, and highlights count as full white however bright they were.",
+        random=False,
+    ),
+)
