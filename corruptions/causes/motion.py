@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.corruptions.causes.blurring import point_spread
-from robust.corruptions.causes.kernels import Light, even_weights, light_of, pixels_of, splat, spread
+from robust.corruptions.blurring import point_spread
+from robust.corruptions.kernels import Light, even_weights, light_of, pixels_of, splat, spread
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 
 _REFERENCE = 640.0

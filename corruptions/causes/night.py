@@ -27,10 +27,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.corruptions.causes.kernels import FULL, light_of
-from robust.corruptions.causes.lamps import Lamp, add_glare, draw_lamps, lamp_light, unhidden
 from robust.corruptions.causes.motion import shaken
 from robust.corruptions.causes.sensor import expose
+from robust.corruptions.kernels import FULL, light_of
+from robust.corruptions.lamps import Lamp, add_glare, draw_lamps, lamp_light, unhidden
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 from robust.corruptions.light import LUMINANCE, decode_table, encode, lamp_gains
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from robust.corruptions.causes.lamps import Lamp, draw_lamps, glow, lamp_light, pool, unhidden
+from robust.corruptions.lamps import Lamp, draw_lamps, glow, lamp_light, pool, unhidden
 
 FOCAL = 640 / 2 / math.tan(math.radians(30))  # 60 degrees along 640 pixels
 

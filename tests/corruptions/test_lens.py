@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from robust.corruptions.causes.focus import blur_by_disc, disc, disc_radius, shrinking
-from robust.corruptions.causes.kernels import FULL, even_weights, light_of, pixels_of, splat, spread
 from robust.corruptions.causes.motion import coarse, path, smear, smear_length
+from robust.corruptions.kernels import FULL, even_weights, light_of, pixels_of, splat, spread
 from robust.corruptions.laws import Scene
 from robust.corruptions.light import decode
 from robust.datasets.records import Annotations

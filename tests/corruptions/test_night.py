@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robust.corruptions.causes.lamps import draw_lamps
 from robust.corruptions.causes.night import Night, darken, stops_lost, street_light
+from robust.corruptions.lamps import draw_lamps
 from robust.corruptions.laws import Context, Scene
 from robust.corruptions.light import decode
 from robust.datasets.records import Annotations
