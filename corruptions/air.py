@@ -58,22 +58,22 @@ def airlight(pixels: Pixels) -> NDArray[np.float32]:
     return mute(_HAZE, pixels) * level
 
 
-def veil(pixels: Pixels, share: NDArray[np.float32], light: NDArray[np.float32]) -> Pixels:
-    """Mix the picture with other light, in linear light: ``share`` of it stays, the rest is ``light``.
+Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""What lies between the camera and the scene: the share of light that it lets through, float32 (height, width), 0..1,
+and its own linear RGB (3,), which takes the place of the rest."""
 
-    Args:
-        pixels: uint8 (height, width, 3).
-        share: float32 (height, width), 0..1.
-        light: float32 (3,), linear RGB.
-    """
+
+def look_through(pixels: Pixels, *layers: Layer) -> Pixels:
+    """Return the picture as seen through layers, the farthest first, mixed in linear light."""
     out = np.empty_like(pixels)
-    full = np.repeat(light[None, :], pixels.shape[1], axis=0)
+    lights = [np.repeat(light[None, :], pixels.shape[1], axis=0) for _, light in layers]
     for top in range(0, pixels.shape[0], _BAND):  # a band of rows at a time stays in the processor's cache
         rows = slice(top, top + _BAND)
         mixed = decode(pixels[rows])
-        mixed -= full
-        mixed *= spread(share[rows])
-        mixed += full
+        for (share, _), light in zip(layers, lights, strict=True):
+            mixed -= light
+            mixed *= spread(share[rows])
+            mixed += light
         out[rows] = encode(mixed)
     return out
 

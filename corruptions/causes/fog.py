@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from robust.corruptions.air import VEIL_SHARE, airlight, extinction, smooth_field, transmission, veil
+from robust.corruptions.air import VEIL_SHARE, airlight, extinction, look_through, smooth_field, transmission
 from robust.corruptions.depth import scene_depth
 from robust.corruptions.laws import Context, Corruption, Parameters, Scene, Step
 
@@ -22,7 +22,7 @@ def befog(scene: Scene, context: Context, *, visibility: float, unevenness: floa
     field = smooth_field((height, width), context.rng)
     extinct = np.float32(extinction(visibility)) * (np.float32(1.0) + np.float32(unevenness) * field)
     share = transmission(scene_depth(scene.annotations, (height, width)), extinct)
-    return scene.with_pixels(veil(scene.pixels, share, airlight(scene.pixels)))
+    return scene.with_pixels(look_through(scene.pixels, (share, airlight(scene.pixels))))
 
 
 def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:

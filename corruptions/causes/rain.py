@@ -1,0 +1,71 @@
+"""Rain: streaks of the drops near by, a veil of the others.
+
+Law, in linear light: drop sizes after Marshall and Palmer, N(D) = 8000 exp(-4.1 R^-0.21 D) for each m^3 and mm at R
+mm/h; speed of fall after Atlas, 9.65 - 10.3 exp(-0.6 D) m/s. Drops that look larger than 1/1000 radian (0.6 pixels on a
+picture of 640) are drawn as streaks for the time of the exposure; a drop shows the light of almost all directions, the
+bright sky overhead with it (Garg and Nayar). All drops together take light from the distance like fog, with twice their cross-section.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robust.corruptions.air import airlight, look_through, transmission
+from robust.corruptions.depth import scene_depth
+from robust.corruptions.laws import Context, Corruption, Parameters, Scene, Step
+from robust.corruptions.measures import RMS_CHANGE
+from robust.corruptions.particles import Optics, Rainfall, coverage, scatter
+
+_GUST = 0.5  # m/s
+_APERTURE, _FINEST = 0.001, 0.001  # metres, radian
+_SKY = 1.5  # light of a drop over that of the horizon: the overcast sky is up to 3 times as bright overhead (CIE)
+
+
+def rain_of(rate: float) -> Rainfall:
+    """Return the drops of a rain of ``rate`` mm/h."""
+    return Rainfall(density=8000.0, slope=4.1 * rate**-0.21, smallest=0.5, largest=6.0, speed=drop_speed)
+
+
+def drop_speed(diameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the speed of fall in m/s of drops with diameters in mm (Atlas et al. 1973), at least 0.5 mm."""
+    return 9.65 - 10.3 * np.exp(-0.6 * diameters)
+
+
+def rain(scene: Scene, context: Context, *, rate: float, exposure: float, wind: float) -> Scene:
+    """Let it rain ``rate`` mm/h before a camera with an ``exposure`` in seconds; objects stay as they are."""
+    rng, size = context.rng, (scene.pixels.shape[0], scene.pixels.shape[1])
+    fall, depth = rain_of(rate), scene_depth(scene.annotations, size)
+    sideward = wind * (rng.integers(-256, 257) / 256)
+    swarm = scatter(fall, Optics(exposure, _APERTURE, _FINEST), size, sideward, _GUST, rng)
+    light = airlight(scene.pixels)
+    seen = np.float32(1.0) - coverage(swarm.before(depth), size)
+    distance = (transmission(depth, fall.extinction), light)
+    return scene.with_pixels(look_through(scene.pixels, distance, (seen, light * np.float32(_SKY))))
+
+
+def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:
+    return (partial(rain, **{key: float(value) for key, value in parameters.items()}),)
+
+
+def _severity(rate: float) -> Parameters:
+    return {"rate": rate, "exposure": 0.004, "wind": 3.0}
+
+
+CORRUPTIONS = (
+    Corruption(
+        name="rainfall",
+        summary="Rain: bright streaks before the scene, less contrast in the distance.",
+        cause="weather",
+        severities={s: _severity(r) for s, r in zip((1, 2, 3, 4, 5), (10.0, 25.0, 50.0, 100.0, 200.0), strict=True)},
+        steps=_steps,
+        measure=RMS_CHANGE,
+        source="Marshall and Palmer (1948), Atlas et al. (1973), Garg and Nayar (2007), Koschmieder (1924)",
+        limits=(
+            "No drops on the lens, no puddles, wet clothes or umbrellas, no spray behind cars and no darker sky. Depth is "
+            "guessed from flat ground and a level camera."
+        ),
+    ),
+)
