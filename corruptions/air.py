@@ -46,7 +46,8 @@ def transmission(depth: NDArray[np.float32], extinct: float | NDArray[np.float32
     """
     index = depth * (extinct * np.float32(_STEPS))
     np.minimum(index, np.float32(_STEPS * _DEEPEST - 1), out=index)
-    return _transmissions().take((index + np.float32(0.5)).astype(np.int32))
+    index += np.float32(0.5)
+    return np.asarray(_transmissions().take(index.astype(np.int32)), dtype=np.float32)
 
 
 def airlight(pixels: Pixels) -> NDArray[np.float32]:
@@ -55,7 +56,7 @@ def airlight(pixels: Pixels) -> NDArray[np.float32]:
     luma = (sample @ np.array([54, 183, 19], dtype=np.int32)) >> 8
     bright = int(np.searchsorted(np.cumsum(np.bincount(luma.ravel(), minlength=256)), 0.95 * luma.size))
     level = np.clip(decode_table()[min(bright, 255)], np.float32(_DARKEST), np.float32(_BRIGHTEST))
-    return mute(_HAZE, pixels) * level
+    return np.asarray(mute(_HAZE, pixels) * level, dtype=np.float32)
 
 
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -87,9 +88,10 @@ def smooth_field(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.
     """Return slowly varying numbers, -1..1 with mean about 0: float32 (height, width) of ``size``."""
     coarse = rng.integers(0, 256, size=(8, 8), dtype=np.uint8)
     fine = cv2.GaussianBlur(cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_LINEAR_EXACT), (0, 0), 5.0)
-    fine = np.asarray(cv2.normalize(fine, None, 0, 255, cv2.NORM_MINMAX), dtype=np.uint8)
-    enlarged = cv2.resize(fine, (size[1], size[0]), interpolation=cv2.INTER_LINEAR_EXACT)
-    return (enlarged.astype(np.float32) - np.float32(127.5)) / np.float32(127.5)
+    enlarged = np.asarray(cv2.resize(fine, (size[1], size[0]), interpolation=cv2.INTER_LINEAR_EXACT), dtype=np.float32)
+    low, high = np.float32(fine.min()), np.float32(fine.max())
+    middle, half = (high + low) / np.float32(2), max((high - low) / np.float32(2), np.float32(0.5))
+    return np.asarray((enlarged - middle) / half, dtype=np.float32)
 
 
 def veil_share(before: Scene, after: Scene) -> float:

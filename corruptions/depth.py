@@ -3,8 +3,9 @@
 Assumptions, all of them: flat ground, a level pinhole camera with a horizontal view of about 58 degrees (a lens of
 32 mm on 35 mm film), the horizon and the camera's height as the people in the picture tell them (`ground.estimate`),
 and objects that stand on the ground. The ground ends at a backdrop, three times as far as the farthest person (10 to
-100 m; 40 m where there is nobody): houses and trees that thin out with height, so that what lies above the horizon goes
-over to the sky, 1000 m away. Depth runs along the optical axis. A hill or a steep view from above is taken for a street.
+100 m; 40 m where there is nobody): houses and trees that thin out with height, so that what lies above the horizon
+goes over to the sky, 1000 m away. Depth runs along the optical axis. A hill or a steep view from above is taken for a
+street.
 
 On such ground the depth of row y is ``focal * camera / (y - horizon)``: its inverse, called nearness here, rises
 linearly from 0 at the horizon. Above the horizon it falls linearly from the backdrop's to the sky's, which it reaches
@@ -73,7 +74,7 @@ class View:
         picture's edge, sits, or stands above the guessed horizon is not taken for somebody far away.
         """
         tall = self.focal * _STATURE / float(box[3] - box[1])
-        return max(NEAR, min(float(self.depth_of_rows(box[3:4])[0]), tall))
+        return max(NEAR, min(float(self.depth_of_rows(np.array([float(box[3])]))[0]), tall))
 
 
 def scene_depth(annotations: Annotations, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -83,7 +84,7 @@ def scene_depth(annotations: Annotations, size: tuple[int, int]) -> NDArray[np.f
     in an ellipse with a soft edge inside the box.
     """
     view = View.of(annotations, size)
-    by_row = 1.0 / view.depth_of_rows(np.arange(size[0]) + 0.5)
+    by_row = 1.0 / view.depth_of_rows(np.arange(size[0], dtype=np.float64) + 0.5)
     nearness = np.repeat(by_row.astype(np.float32)[:, None], size[1], axis=1)
     depths = [view.depth_of(box) for box in annotations.boxes]
     for i in sorted(range(len(depths)), key=lambda i: (-depths[i], i)):  # the nearest last

@@ -122,7 +122,7 @@ def expected_count(fall: Rainfall, optics: Optics, size: tuple[int, int]) -> flo
 
 
 def scatter(
-    fall: Rainfall, optics: Optics, size: tuple[int, int], wind: float, gust: float, rng: np.random.Generator
+    fall: Rainfall, optics: Optics, size: tuple[int, int], rng: np.random.Generator, *, wind: float, gust: float
 ) -> Swarm:
     """Draw the particles of one picture.
 
@@ -130,9 +130,9 @@ def scatter(
         fall: What is in the air.
         optics: The camera.
         size: Height and width of the picture.
+        rng: Source of chance.
         wind: Speed to the right, m/s.
         gust: Most by which each one's sideward speed differs from the wind, m/s.
-        rng: Source of chance.
     """
     height, width = size
     focal, margin = optics.focal * max(size), _MARGIN * max(size)
@@ -167,7 +167,7 @@ def _reach(diameters: Floats, optics: Optics) -> Floats:
 def _sizes(fall: Rainfall, optics: Optics) -> tuple[Floats, float]:
     """Diameters of equal chance, mm, rounded, and how many are drawn for each steradian of the view."""
     step = (fall.largest - fall.smallest) / 8192
-    d = fall.smallest + step * (np.arange(8192) + 0.5)
+    d = np.array([fall.smallest + step * (i + 0.5) for i in range(8192)])
     numbers = fall.density * np.exp(-fall.slope * d) * step * (_reach(d, optics) - _CLOSEST**3) / 3
     total = float(numbers.sum())
     quantiles = (np.arange(_BINS) + 0.5) / _BINS

@@ -26,9 +26,7 @@ def befog(scene: Scene, context: Context, *, visibility: float, unevenness: floa
 
 
 def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:
-    return (
-        partial(befog, visibility=float(parameters["visibility"]), unevenness=float(parameters["unevenness"])),
-    )
+    return (partial(befog, visibility=float(parameters["visibility"]), unevenness=float(parameters["unevenness"])),)
 
 
 def _severity(visibility: float) -> Parameters:

@@ -1,14 +1,16 @@
 """Rain: streaks of the drops near by, a veil of the others.
 
 Law, in linear light: drop sizes after Marshall and Palmer, N(D) = 8000 exp(-4.1 R^-0.21 D) for each m^3 and mm at R
-mm/h; speed of fall after Atlas, 9.65 - 10.3 exp(-0.6 D) m/s. Drops that look larger than 1/1000 radian (0.6 pixels on a
-picture of 640) are drawn as streaks for the time of the exposure; a drop shows the light of almost all directions, the
-bright sky overhead with it (Garg and Nayar). All drops together take light from the distance like fog, with twice their cross-section.
+mm/h; speed of fall after Atlas, 9.65 - 10.3 exp(-0.6 D) m/s. Drops that look larger than 1/1000 radian (0.6 pixels
+on a picture of 640) are drawn as streaks for the time of the exposure; a drop shows the light of almost all directions,
+the bright sky overhead with it (Garg and Nayar). All drops together take light from the distance like fog, with twice
+their cross-section.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +41,7 @@ def rain(scene: Scene, context: Context, *, rate: float, exposure: float, wind: 
     rng, size = context.rng, (scene.pixels.shape[0], scene.pixels.shape[1])
     fall, depth = rain_of(rate), scene_depth(scene.annotations, size)
     sideward = wind * (rng.integers(-256, 257) / 256)
-    swarm = scatter(fall, Optics(exposure, _APERTURE, _FINEST), size, sideward, _GUST, rng)
+    swarm = scatter(fall, Optics(exposure, _APERTURE, _FINEST), size, rng, wind=sideward, gust=_GUST)
     light = airlight(scene.pixels)
     seen = np.float32(1.0) - coverage(swarm.before(depth), size)
     distance = (transmission(depth, fall.extinction), light)
@@ -47,7 +49,8 @@ def rain(scene: Scene, context: Context, *, rate: float, exposure: float, wind: 
 
 
 def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:
-    return (partial(rain, **{key: float(value) for key, value in parameters.items()}),)
+    values: dict[str, Any] = dict(parameters)
+    return (partial(rain, **values),)
 
 
 def _severity(rate: float) -> Parameters:
@@ -64,8 +67,8 @@ CORRUPTIONS = (
         measure=RMS_CHANGE,
         source="Marshall and Palmer (1948), Atlas et al. (1973), Garg and Nayar (2007), Koschmieder (1924)",
         limits=(
-            "No drops on the lens, no puddles, wet clothes or umbrellas, no spray behind cars and no darker sky. Depth is "
-            "guessed from flat ground and a level camera."
+            "No drops on the lens, no puddles, wet clothes or umbrellas, no spray behind cars and no darker sky. Depth "
+            "is guessed from flat ground and a level camera."
         ),
     ),
 )

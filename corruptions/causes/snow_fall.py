@@ -1,15 +1,17 @@
 """Falling snow: flakes near by, a veil of the others.
 
 Law, in linear light: sizes after Gunn and Marshall, N(D) = 3800 R^-0.87 exp(-2.55 R^-0.48 D) for each m^3 and mm of
-the *melted* diameter, R in mm/h of water. A flake has a tenth of water's density, so it is 10^(1/3) times as wide as its
-drop; it falls at about 1.1 m/s and drifts with the wind. Flakes that look larger than 1/600 radian (a pixel on a picture
-of 640) are drawn one by one: white, lit by the sky, smeared by the exposure and by what is out of focus. All flakes
-together take light from the distance like fog, with twice their cross-section. 1 mm/h of water is about 1 cm/h of snow.
+the *melted* diameter, R in mm/h of water. A flake has a tenth of water's density, so it is 10^(1/3) times as wide as
+its drop; it falls at about 1.1 m/s and drifts with the wind. Flakes that look larger than 1/600 radian (a pixel on a
+picture of 640) are drawn one by one: white, lit by the sky, smeared by the exposure and by what is out of focus. All
+flakes together take light from the distance like fog, with twice their cross-section. 1 mm/h of water is about 1 cm/h
+of snow.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +49,7 @@ def snow(scene: Scene, context: Context, *, rate: float, exposure: float, wind: 
     rng, size = context.rng, (scene.pixels.shape[0], scene.pixels.shape[1])
     fall, depth = snow_of(rate), scene_depth(scene.annotations, size)
     sideward = wind * (rng.integers(-256, 257) / 256)
-    swarm = scatter(fall, Optics(exposure, _APERTURE, _FINEST), size, sideward, _GUST, rng)
+    swarm = scatter(fall, Optics(exposure, _APERTURE, _FINEST), size, rng, wind=sideward, gust=_GUST)
     light = airlight(scene.pixels)
     seen = np.float32(1.0) - coverage(swarm.before(depth), size)
     distance = (transmission(depth, fall.extinction), light)
@@ -55,7 +57,8 @@ def snow(scene: Scene, context: Context, *, rate: float, exposure: float, wind: 
 
 
 def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:
-    return (partial(snow, **{key: float(value) for key, value in parameters.items()}),)
+    values: dict[str, Any] = dict(parameters)
+    return (partial(snow, **values),)
 
 
 def _severity(rate: float) -> Parameters:

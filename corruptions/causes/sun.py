@@ -1,16 +1,17 @@
 """A low sun in the picture: its light scatters in the lens and lies over everything.
 
 Law, in linear light: the veil of a glare source falls with the square of the angle to it (Stiles and Holladay; CIE 146
-gives it for the eye, and the scatter of dusty or scratched optics has nearly the same slope). The parameter ``glare`` is
-the veil 10 degrees from the sun over full white of the picture without sun; below the sun's own radius of 0.27 degrees it
-is that of the disc. The light is warm, as the sun's is through much air. The camera then closes down: it takes back
-``metering`` of what the mean light rose, in stops, so that people turn into silhouettes.
+gives it for the eye; it is taken for dusty or scratched optics as well). The parameter ``glare`` is
+the veil 10 degrees from the sun over full white of the picture without sun; below the sun's own radius of 0.27
+degrees it is that of the disc. The light is warm, as the sun's is through much air. The camera then closes down: it
+takes back ``metering`` of what the mean light rose, in stops, so that people turn into silhouettes.
 """
 
 from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +45,8 @@ def dazzle(scene: Scene, context: Context, *, glare: float, kelvin: float, meter
 def place(scene: Scene, view: View, rng: np.random.Generator) -> tuple[float, float]:
     """Return where the sun stands, x and y in pixels: a little over the horizon.
 
-    Of a few places drawn, the one where the picture is brightest (sky rather than walls) and nobody stands before it. It
-    is never lower than 45 % of the picture's height, and at most a twentieth over its top edge.
+    Of a few places drawn, the one where the picture is brightest (sky rather than walls) and nobody stands before it.
+    It is never lower than 45 % of the picture's height, and at most a twentieth over its top edge.
     """
     height, width = scene.pixels.shape[:2]
     found: list[tuple[tuple[bool, int], tuple[float, float]]] = []
@@ -94,7 +95,8 @@ def closing(pixels: Pixels, veil: NDArray[np.float32], color: NDArray[np.float32
 
 
 def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:
-    return (partial(dazzle, **{key: float(value) for key, value in parameters.items()}),)
+    values: dict[str, Any] = dict(parameters)
+    return (partial(dazzle, **values),)
 
 
 def _severity(glare: float) -> Parameters:
@@ -111,8 +113,8 @@ CORRUPTIONS = (
         measure=VEIL_SHARE,
         source="Stiles (1929) and Holladay (1926), CIE 146:2002 (glare with the inverse square of the angle)",
         limits=(
-            "Shadows and the light on people do not turn with the sun, walls and ceilings do not hide it, and there are "
-            "no ghost images or star streaks."
+            "Shadows and the light on people do not turn with the sun, walls and ceilings do not hide it, and there "
+            "are no ghost images or star streaks."
         ),
     ),
 )
