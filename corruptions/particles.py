@@ -207,7 +207,7 @@ def _dots(swarm: Swarm, across: int) -> tuple[Floats, Floats, Floats]:
         _along(streaks, way[long], np.outer(-streaks.dy * ratio, grid), np.outer(streaks.dx * ratio, grid), chords),
         _along(
             discs,
-            way[~long] / np.maximum(discs.blurred / 2, 1.0),
+            way[~long] / np.maximum(discs.blurred / 4, 1.0),
             np.outer(discs.blurred, u),
             np.outer(discs.blurred, v),
             np.full(len(u), 1.0 / len(u)),

@@ -70,7 +70,7 @@ def inverse_square(size: tuple[int, int], focal: float, sun: tuple[float, float]
     """Return (10 degrees / angle to the sun)^2 at each pixel: float32 of ``size``, highest on the sun's disc.
 
     The camera looks at the middle of the picture. For the square of the angle stands tan^2 / (1 + 2/3 tan^2), which is
-    right within 2 % up to 45 degrees and needs no arc tangent (those differ between processors).
+    right within 3 % up to 45 degrees and needs no arc tangent (those differ between processors).
     """
     height, width = size
     u = ((np.arange(width) + 0.5 - width / 2) / focal).astype(np.float32)[None, :]
