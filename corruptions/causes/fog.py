@@ -21,7 +21,7 @@ def befog(scene: Scene, context: Context, *, visibility: float, unevenness: floa
     height, width = scene.pixels.shape[:2]
     field = smooth_field((height, width), context.rng)
     extinct = np.float32(extinction(visibility)) * (np.float32(1.0) + np.float32(unevenness) * field)
-    share = transmission(scene_depth(scene.annotations, (height, width)), extinct)
+    share = transmission(scene_depth(scene), extinct)
     return scene.with_pixels(look_through(scene.pixels, (share, airlight(scene.pixels))))
 
 

@@ -39,7 +39,7 @@ def drop_speed(diameters: NDArray[np.float64]) -> NDArray[np.float64]:
 def rain(scene: Scene, context: Context, *, rate: float, exposure: float, wind: float) -> Scene:
     """Let it rain ``rate`` mm/h before a camera with an ``exposure`` in seconds; objects stay as they are."""
     rng, size = context.rng, (scene.pixels.shape[0], scene.pixels.shape[1])
-    fall, depth = rain_of(rate), scene_depth(scene.annotations, size)
+    fall, depth = rain_of(rate), scene_depth(scene)
     sideward = wind * (rng.integers(-256, 257) / 256)
     swarm = scatter(fall, Optics(exposure, _APERTURE, _FINEST), size, rng, wind=sideward, gust=_GUST)
     light = airlight(scene.pixels)

@@ -47,7 +47,7 @@ def flake_speed(diameters: NDArray[np.float64]) -> NDArray[np.float64]:
 def snow(scene: Scene, context: Context, *, rate: float, exposure: float, wind: float) -> Scene:
     """Let it snow ``rate`` mm/h of water before a camera with an ``exposure`` in seconds; objects stay as they are."""
     rng, size = context.rng, (scene.pixels.shape[0], scene.pixels.shape[1])
-    fall, depth = snow_of(rate), scene_depth(scene.annotations, size)
+    fall, depth = snow_of(rate), scene_depth(scene)
     sideward = wind * (rng.integers(-256, 257) / 256)
     swarm = scatter(fall, Optics(exposure, _APERTURE, _FINEST), size, rng, wind=sideward, gust=_GUST)
     light = airlight(scene.pixels)
