@@ -54,7 +54,7 @@ def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:
 
 
 def _severity(rate: float) -> Parameters:
-    return {"rate": rate, "exposure": 0.004, "wind": 3.0}
+    return {"rate": rate, "exposure": 0.002, "wind": 3.0}
 
 
 CORRUPTIONS = (
@@ -62,7 +62,7 @@ CORRUPTIONS = (
         name="rainfall",
         summary="Rain: bright streaks before the scene, less contrast in the distance.",
         cause="weather",
-        severities={s: _severity(r) for s, r in zip((1, 2, 3, 4, 5), (10.0, 25.0, 50.0, 100.0, 200.0), strict=True)},
+        severities={s: _severity(r) for s, r in zip((1, 2, 3, 4, 5), (15.0, 40.0, 100.0, 200.0, 300.0), strict=True)},
         steps=_steps,
         measure=RMS_CHANGE,
         source="Marshall and Palmer (1948), Atlas et al. (1973), Garg and Nayar (2007), Koschmieder (1924)",

@@ -1,11 +1,11 @@
 """Falling snow: flakes near by, a veil of the others.
 
 Law, in linear light: sizes after Gunn and Marshall, N(D) = 3800 R^-0.87 exp(-2.55 R^-0.48 D) for each m^3 and mm of
-the *melted* diameter, R in mm/h of water. A flake has a tenth of water's density, so it is 10^(1/3) times as wide as
-its drop; it falls at about 1.1 m/s and drifts with the wind. Flakes that look larger than 1/600 radian (a pixel on a
+the *melted* diameter, R in mm/h of water. A flake has a twentieth of water's density, so it is 20^(1/3) times as wide
+as its drop; it falls at about 1.1 m/s and drifts with the wind. Flakes that look larger than 1/600 radian (a pixel on a
 picture of 640) are drawn one by one: white, lit by the sky, smeared by the exposure and by what is out of focus. All
-flakes together take light from the distance like fog, with twice their cross-section. 1 mm/h of water is about 1 cm/h
-of snow.
+flakes together take light from the distance like fog, with twice their cross-section. 1 mm/h of water is 2 cm/h of such
+snow. More than about 10 mm/h is not in the air by falling alone: it stands for a blizzard with blown snow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from robust.corruptions.laws import Context, Corruption, Parameters, Scene, Step
 from robust.corruptions.measures import RMS_CHANGE
 from robust.corruptions.particles import Optics, Rainfall, coverage, scatter
 
-_SWELLING = 10.0 ** (1 / 3)  # diameter of a flake over that of its drop
+_DENSITY = 0.05  # of water's
+_SWELLING = _DENSITY ** (-1 / 3)  # diameter of a flake over that of its drop
 _SPEED, _GUST = 1.1, 0.7  # m/s
 _APERTURE, _FINEST = 0.001, 1 / 600  # metres, radian
 _WHITE = 1.2  # light of a flake over that of the horizon
@@ -34,7 +35,7 @@ def snow_of(rate: float) -> Rainfall:
         density=3800.0 * rate**-0.87 / _SWELLING,
         slope=2.55 * rate**-0.48 / _SWELLING,
         smallest=1.0,
-        largest=12.0,
+        largest=15.0,
         speed=flake_speed,
     )
 
@@ -70,7 +71,7 @@ CORRUPTIONS = (
         name="snowfall",
         summary="Falling snow: white flakes before the scene, less contrast in the distance.",
         cause="weather",
-        severities={s: _severity(r) for s, r in zip((1, 2, 3, 4, 5), (0.5, 1.5, 4.0, 8.0, 16.0), strict=True)},
+        severities={s: _severity(r) for s, r in zip((1, 2, 3, 4, 5), (1.0, 3.0, 8.0, 16.0, 30.0), strict=True)},
         steps=_steps,
         measure=RMS_CHANGE,
         source="Gunn and Marshall (1958), Garg and Nayar (2007) for the exposure, Koschmieder (1924)",

@@ -37,9 +37,9 @@ def test_the_drops_of_a_rain_bring_about_its_water(rate: float) -> None:
 def test_the_flakes_of_a_snowfall_bring_about_its_water(rate: float) -> None:
     fall = snow_of(rate)
 
-    def flux(d: float) -> float:  # a flake has a tenth of the density of water
+    def flux(d: float) -> float:  # a flake has a twentieth of the density of water
         speed = float(fall.speed(np.array([d]))[0])
-        return 0.1 * math.pi / 6 * d**3 * fall.density * math.exp(-fall.slope * d) * speed
+        return 0.05 * math.pi / 6 * d**3 * fall.density * math.exp(-fall.slope * d) * speed
 
     assert quad(flux, 0.0, 80.0)[0] * 3600 * 1e-6 == pytest.approx(rate, rel=0.3)
 
