@@ -28,7 +28,7 @@ _FINEST_DOTS = 16  # dots across a particle at most
 
 
 @dataclass(frozen=True)
-class Rainfall:
+class Precipitation:
     """Particles in the air: their sizes, numbers and speeds.
 
     Attributes:
@@ -110,7 +110,7 @@ class Swarm:
         return self.picked(self.depth < scene[rows, columns])
 
 
-def expected_count(fall: Rainfall, optics: Optics, size: tuple[int, int]) -> float:
+def expected_count(fall: Precipitation, optics: Optics, size: tuple[int, int]) -> float:
     """Return how many particles there are to draw in and around a picture of ``size`` (height, width).
 
     The integral of the size distribution times the volume that is viewed, from the nearest depth to the one at which
@@ -122,7 +122,7 @@ def expected_count(fall: Rainfall, optics: Optics, size: tuple[int, int]) -> flo
 
 
 def scatter(
-    fall: Rainfall, optics: Optics, size: tuple[int, int], rng: np.random.Generator, *, wind: float, gust: float
+    fall: Precipitation, optics: Optics, size: tuple[int, int], rng: np.random.Generator, *, wind: float, gust: float
 ) -> Swarm:
     """Draw the particles of one picture.
 
@@ -164,7 +164,7 @@ def _reach(diameters: Floats, optics: Optics) -> Floats:
 
 
 @lru_cache(maxsize=32)
-def _sizes(fall: Rainfall, optics: Optics) -> tuple[Floats, float]:
+def _sizes(fall: Precipitation, optics: Optics) -> tuple[Floats, float]:
     """Diameters of equal chance, mm, rounded, and how many are drawn for each steradian of the view."""
     step = (fall.largest - fall.smallest) / 8192
     d = np.array([fall.smallest + step * (i + 0.5) for i in range(8192)])

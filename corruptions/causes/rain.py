@@ -15,20 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.corruptions.air import airlight, look_through, transmission
-from robust.corruptions.depth import scene_depth
 from robust.corruptions.laws import Context, Corruption, Parameters, Scene, Step
 from robust.corruptions.measures import RMS_CHANGE
-from robust.corruptions.particles import Optics, Rainfall, coverage, scatter
+from robust.corruptions.particles import Optics, Precipitation
+from robust.corruptions.precipitation import let_fall
 
 _GUST = 0.5  # m/s
 _APERTURE, _FINEST = 0.001, 0.001  # metres, radian
 _SKY = 1.5  # light of a drop over that of the horizon: the overcast sky is up to 3 times as bright overhead (CIE)
 
 
-def rain_of(rate: float) -> Rainfall:
+def rain_of(rate: float) -> Precipitation:
     """Return the drops of a rain of ``rate`` mm/h."""
-    return Rainfall(density=8000.0, slope=4.1 * rate**-0.21, smallest=0.5, largest=6.0, speed=drop_speed)
+    return Precipitation(density=8000.0, slope=4.1 * rate**-0.21, smallest=0.5, largest=6.0, speed=drop_speed)
 
 
 def drop_speed(diameters: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -38,14 +37,8 @@ def drop_speed(diameters: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def rain(scene: Scene, context: Context, *, rate: float, exposure: float, wind: float) -> Scene:
     """Let it rain ``rate`` mm/h before a camera with an ``exposure`` in seconds; objects stay as they are."""
-    rng, size = context.rng, (scene.pixels.shape[0], scene.pixels.shape[1])
-    fall, depth = rain_of(rate), scene_depth(scene)
-    sideward = wind * (rng.integers(-256, 257) / 256)
-    swarm = scatter(fall, Optics(exposure, _APERTURE, _FINEST), size, rng, wind=sideward, gust=_GUST)
-    light = airlight(scene.pixels)
-    seen = np.float32(1.0) - coverage(swarm.before(depth), size)
-    distance = (transmission(depth, fall.extinction), light)
-    return scene.with_pixels(look_through(scene.pixels, distance, (seen, light * np.float32(_SKY))))
+    optics = Optics(exposure, _APERTURE, _FINEST)
+    return let_fall(scene, context, rain_of(rate), optics, wind=wind, gust=_GUST, brightness=_SKY)
 
 
 def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.corruptions.air import airlight, look_through, transmission
-from robust.corruptions.depth import scene_depth
 from robust.corruptions.laws import Context, Corruption, Parameters, Scene, Step
 from robust.corruptions.measures import RMS_CHANGE
-from robust.corruptions.particles import Optics, Rainfall, coverage, scatter
+from robust.corruptions.particles import Optics, Precipitation
+from robust.corruptions.precipitation import let_fall
 
 _DENSITY = 0.05  # of water's
 _SWELLING = _DENSITY ** (-1 / 3)  # diameter of a flake over that of its drop
@@ -29,9 +28,9 @@ _APERTURE, _FINEST = 0.001, 1 / 600  # metres, radian
 _WHITE = 1.2  # light of a flake over that of the horizon
 
 
-def snow_of(rate: float) -> Rainfall:
+def snow_of(rate: float) -> Precipitation:
     """Return the flakes of a snowfall of ``rate`` mm/h of water."""
-    return Rainfall(
+    return Precipitation(
         density=3800.0 * rate**-0.87 / _SWELLING,
         slope=2.55 * rate**-0.48 / _SWELLING,
         smallest=1.0,
@@ -47,14 +46,8 @@ def flake_speed(diameters: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def snow(scene: Scene, context: Context, *, rate: float, exposure: float, wind: float) -> Scene:
     """Let it snow ``rate`` mm/h of water before a camera with an ``exposure`` in seconds; objects stay as they are."""
-    rng, size = context.rng, (scene.pixels.shape[0], scene.pixels.shape[1])
-    fall, depth = snow_of(rate), scene_depth(scene)
-    sideward = wind * (rng.integers(-256, 257) / 256)
-    swarm = scatter(fall, Optics(exposure, _APERTURE, _FINEST), size, rng, wind=sideward, gust=_GUST)
-    light = airlight(scene.pixels)
-    seen = np.float32(1.0) - coverage(swarm.before(depth), size)
-    distance = (transmission(depth, fall.extinction), light)
-    return scene.with_pixels(look_through(scene.pixels, distance, (seen, light * np.float32(_WHITE))))
+    optics = Optics(exposure, _APERTURE, _FINEST)
+    return let_fall(scene, context, snow_of(rate), optics, wind=wind, gust=_GUST, brightness=_WHITE)
 
 
 def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:

@@ -9,7 +9,7 @@ from scipy.integrate import dblquad, quad
 
 from robust.corruptions.causes.rain import drop_speed, rain_of
 from robust.corruptions.causes.snow_fall import snow_of
-from robust.corruptions.particles import Optics, Rainfall, Swarm, coverage, expected_count, scatter
+from robust.corruptions.particles import Optics, Precipitation, Swarm, coverage, expected_count, scatter
 
 SIZE = (480, 640)
 OPTICS = Optics(exposure=0.004, aperture=0.001, finest=0.001)
@@ -58,7 +58,7 @@ def test_extinction_is_twice_the_cross_section_of_all_drops() -> None:
 
 
 @pytest.mark.parametrize("fall", [rain_of(50.0), snow_of(4.0)], ids=["rain", "snow"])
-def test_the_number_drawn_is_the_density_times_the_volume_in_view(fall: Rainfall) -> None:
+def test_the_number_drawn_is_the_density_times_the_volume_in_view(fall: Precipitation) -> None:
     def number(z: float, d: float) -> float:
         return fall.density * math.exp(-fall.slope * d) * z * z
 
