@@ -38,7 +38,7 @@ CORRUPTIONS = (
         name="depth_fog",
         summary="Fog: contrast falls with distance until people in the distance are gone.",
         cause="weather",
-        severities={s: _severity(v) for s, v in zip((1, 2, 3, 4, 5), (150.0, 70.0, 35.0, 20.0, 10.0), strict=True)},
+        severities={s: _severity(v) for s, v in zip((1, 2, 3, 4, 5), (250.0, 120.0, 60.0, 30.0, 12.0), strict=True)},
         steps=_steps,
         measure=VEIL_SHARE,
         source="Koschmieder (1924) with the meteorological optical range (WMO No. 8); IEC 61966-2-1 (sRGB)",

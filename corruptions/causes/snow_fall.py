@@ -64,7 +64,7 @@ CORRUPTIONS = (
         name="snowfall",
         summary="Falling snow: white flakes before the scene, less contrast in the distance.",
         cause="weather",
-        severities={s: _severity(r) for s, r in zip((1, 2, 3, 4, 5), (1.0, 3.0, 8.0, 16.0, 30.0), strict=True)},
+        severities={s: _severity(r) for s, r in zip((1, 2, 3, 4, 5), (0.5, 2.0, 5.0, 12.0, 30.0), strict=True)},
         steps=_steps,
         measure=RMS_CHANGE,
         source="Gunn and Marshall (1958), Garg and Nayar (2007) for the exposure, Koschmieder (1924)",
