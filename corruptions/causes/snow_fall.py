@@ -69,8 +69,8 @@ CORRUPTIONS = (
         measure=RMS_CHANGE,
         source="Gunn and Marshall (1958), Garg and Nayar (2007) for the exposure, Koschmieder (1924)",
         limits=(
-            "No snow lies on the ground, on people or on the lens, and flakes are round. Sizes are measured up to a few "
-            "mm/h; higher rates stand for a blizzard. Depth is guessed from flat ground and a level camera."
+            "No snow lies on the ground, on people or on the lens, and flakes are round. Sizes are measured up to a "
+            "few mm/h; higher rates stand for a blizzard. Depth is guessed from flat ground and a level camera."
         ),
     ),
 )
