@@ -44,7 +44,8 @@ CORRUPTIONS = (
         source="Koschmieder (1924) with the meteorological optical range (WMO No. 8); IEC 61966-2-1 (sRGB)",
         limits=(
             "Depth is guessed from flat ground and a level camera: rooms and walls are fogged like a street. Without "
-            "outlines some background close to a person stays as clear as the person. Fog does not blur, shadows stay hard."
+            "outlines some background close to a person stays as clear as the person. The fog does not blur, and "
+            "shadows stay hard."
         ),
     ),
 )
