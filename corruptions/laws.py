@@ -116,6 +116,8 @@ class Corruption:
         random: False when nothing is drawn: every seed gives the same picture.
         pixel_grid: True when the fault lives on the pixel grid (coding blocks, coarse pixels) and does not scale with
             the picture: a copy of half the size then suffers more.
+        ranges: Lowest and highest value (both allowed) that users may set a numeric parameter to; a parameter that is
+            not named may be anything from 0 up.
     """
 
     name: str
@@ -132,3 +134,4 @@ class Corruption:
     moves_objects: bool = False
     random: bool = True
     pixel_grid: bool = False
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
@@ -73,7 +74,7 @@ def make_variant(
 
     Raises:
         UnknownName: the corruption or a parameter does not exist.
-        UsageError: the severity is outside 1..5, or a parameter has the wrong type.
+        UsageError: the severity is outside 1..5, or a parameter has the wrong type or is outside its range.
     """
     if name == CLEAN:
         return Variant(CLEAN, 0)
@@ -86,14 +87,19 @@ def make_variant(
     for key, value in (overrides or {}).items():
         if key not in parameters:
             raise UnknownName(f"parameter of {name}", key, parameters)
-        parameters[key] = _checked(f"{name}.{key}", value, parameters[key])
+        allowed = corruption.ranges.get(key, (0.0, math.inf))
+        parameters[key] = _checked(f"{name}.{key}", value, parameters[key], allowed)
     policy = ground_truth or corruption.ground_truth
     return Variant(name, severity, seed, tuple(sorted(parameters.items())), policy, corruption.version)
 
 
-def _checked(name: str, value: Parameter, example: Parameter) -> Parameter:
+def _checked(name: str, value: Parameter, example: Parameter, allowed: tuple[float, float]) -> Parameter:
     if isinstance(example, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value)
     if type(value) is not type(example):
         raise UsageError(f"Parameter {name} must be of type {type(example).__name__}, not {value!r}.")
+    if isinstance(value, (int, float)) and not (math.isfinite(value) and allowed[0] <= value <= allowed[1]):
+        low, high = (f"{bound:g}" for bound in allowed)
+        between = f"at least {low}" if math.isinf(allowed[1]) else f"from {low} to {high}"
+        raise UsageError(f"Parameter {name} must be {between}, not {value!r}.")
     return value

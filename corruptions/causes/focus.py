@@ -94,6 +94,7 @@ CORRUPTIONS = (
         summary="The lens is badly focused or has slipped: no fine detail, highlights turn into discs.",
         cause="focus",
         severities={s: {"radius": r} for s, r in zip((1, 2, 3, 4, 5), (2.0, 3.5, 5.5, 8.0, 11.0), strict=True)},
+        ranges={"radius": (0.0, 100.0)},
         steps=_steps,
         measure=Measure("radius of the blur", "pixels of 640", disc_radius),
         source="Geometric optics: the circle of confusion, an even disc in linear light (sRGB: IEC 61966-2-1)",

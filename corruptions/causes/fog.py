@@ -39,6 +39,7 @@ CORRUPTIONS = (
         summary="Fog: contrast falls with distance until people in the distance are gone.",
         cause="weather",
         severities={s: _severity(v) for s, v in zip((1, 2, 3, 4, 5), (250.0, 120.0, 60.0, 30.0, 12.0), strict=True)},
+        ranges={"visibility": (1.0, 1e6), "unevenness": (0.0, 1.0)},
         steps=_steps,
         measure=VEIL_SHARE,
         source="Koschmieder (1924) with the meteorological optical range (WMO No. 8); IEC 61966-2-1 (sRGB)",

@@ -108,6 +108,7 @@ CORRUPTIONS = (
         severities={
             s: {"length": px, "bend": 40.0} for s, px in zip((1, 2, 3, 4, 5), (4.0, 8.0, 13.0, 20.0, 30.0), strict=True)
         },
+        ranges={"length": (0.0, 200.0), "bend": (0.0, 90.0)},
         steps=_steps,
         measure=Measure("length of the smear", "pixels of 640", smear_length),
         source="Light integrated along the path during the exposure, in linear light (sRGB: IEC 61966-2-1)",

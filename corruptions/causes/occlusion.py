@@ -175,6 +175,7 @@ CORRUPTIONS = (
             4: {"hidden": 0.40},
             5: {"hidden": 0.50},
         },
+        ranges={"hidden": (0.0, 1.0)},
         steps=_steps,
         measure=Measure("share of each person hidden", "", mean_hidden),
         source=(

@@ -56,6 +56,7 @@ CORRUPTIONS = (
         summary="Rain: bright streaks before the scene, less contrast in the distance.",
         cause="weather",
         severities={s: _severity(r) for s, r in zip((1, 2, 3, 4, 5), (15.0, 40.0, 100.0, 200.0, 300.0), strict=True)},
+        ranges={"rate": (0.1, 1000.0), "exposure": (1e-5, 0.1), "wind": (0.0, 50.0)},
         steps=_steps,
         measure=RMS_CHANGE,
         source="Marshall and Palmer (1948), Atlas et al. (1973), Garg and Nayar (2007), Koschmieder (1924)",

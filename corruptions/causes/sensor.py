@@ -101,6 +101,7 @@ CORRUPTIONS = (
             s: {"electrons": e, "read_noise": 3.0}
             for s, e in zip((1, 2, 3, 4, 5), (300.0, 150.0, 75.0, 40.0, 20.0), strict=True)
         },
+        ranges={"electrons": (1.0, 1e6), "read_noise": (0.0, 1000.0)},
         steps=_steps,
         measure=RMS_CHANGE,
         source="EMVA 1288 (shot and read noise); IEC 61966-2-1 (sRGB)",

@@ -65,6 +65,7 @@ CORRUPTIONS = (
         summary="Falling snow: white flakes before the scene, less contrast in the distance.",
         cause="weather",
         severities={s: _severity(r) for s, r in zip((1, 2, 3, 4, 5), (0.5, 2.0, 5.0, 12.0, 30.0), strict=True)},
+        ranges={"rate": (0.1, 100.0), "exposure": (1e-5, 0.1), "wind": (0.0, 50.0)},
         steps=_steps,
         measure=RMS_CHANGE,
         source="Gunn and Marshall (1958), Garg and Nayar (2007) for the exposure, Koschmieder (1924)",

@@ -109,6 +109,7 @@ CORRUPTIONS = (
         summary="The camera looks towards a low sun: veiling glare, burnt-out sky, people in silhouette.",
         cause="weather",
         severities={s: _severity(g) for s, g in zip((1, 2, 3, 4, 5), (0.1, 0.3, 0.8, 2.0, 5.0), strict=True)},
+        ranges={"glare": (0.0, 1000.0), "kelvin": (1000.0, 15000.0), "metering": (0.0, 1.0)},
         steps=_steps,
         measure=VEIL_SHARE,
         source="Stiles (1929) and Holladay (1926), CIE 146:2002 (glare with the inverse square of the angle)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from robust.corruptions.apply import corrupt
 from robust.corruptions.laws import Scene
 from robust.corruptions.records import SEVERITIES, CorruptedImage
 from robust.corruptions.registry import get, make_variant, names
+from robust.errors import UsageError
 from tests.corruptions.street import Street, digest, hard_street, picture_of
 
 CASES = [pytest.param(name, severity, id=f"{name}-{severity}") for name in names() for severity in SEVERITIES]
@@ -199,6 +201,22 @@ class CorruptionContract:
         for severity, value in zip(SEVERITIES, half, strict=True):
             assert rungs[severity - 1] <= value, (severity, full, half)
             assert value <= rungs[severity + 1] or get(name).pixel_grid, (severity, full, half)
+
+    @every_corruption
+    def test_a_parameter_works_at_both_ends_of_its_range_and_not_beyond(self, name: str) -> None:
+        street, corruption = _street(), get(name)
+        for key, value in corruption.severities[3].items():
+            if isinstance(value, (bool, str)):
+                continue
+            low, high = corruption.ranges.get(key, (0.0, math.inf))
+            for end in {low, high} - {math.inf}:
+                edge = make_variant(name, 3, overrides={key: type(value)(end)})
+                assert corrupt(street.dataset, 0, edge, source=street.source).pixels.dtype == np.uint8
+            for beyond in (low - 1, high + 1, math.nan):
+                if isinstance(value, int) and not math.isfinite(beyond):
+                    continue  # no whole number
+                with pytest.raises(UsageError, match=f"{name}.{key}"):
+                    make_variant(name, 3, overrides={key: type(value)(beyond)})
 
     def test_another_process_in_another_order_makes_the_same_bytes(self) -> None:
         """The other process also leaves out the newest instructions of the processor, as an older machine would."""
