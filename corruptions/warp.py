@@ -193,22 +193,30 @@ def move_pixels(pixels: Pixels, homography: Homography) -> Pixels:
     """Look every new pixel up where it came from (bilinear); uint8, same shape, `FILL` where there was nothing.
 
     The maps are rounded to 32nds of a pixel here and the rest is whole numbers: the same on every processor.
+
+    Raises:
+        ValueError: a part of the new picture lies behind the old camera.
     """
     height, width = pixels.shape[:2]
-    back = homography.inverse.matrix
-    x = np.arange(width) + 0.5 - width / 2
     place, rest = np.empty((height, width, 2), dtype=np.int16), np.empty((height, width), dtype=np.uint16)
-    far = np.array([width + 2, height + 2]) * _SUBPIXELS
+    back = homography.inverse.matrix
+    middle = np.array([[width / 2 - 0.5], [height / 2 - 0.5]])  # of the first pixel, in OpenCV's count
+    back = np.vstack([_SUBPIXELS * (back[:2] + middle * back[2]), back[2:]]).astype(np.float32)
+    x = np.arange(width, dtype=np.float32) + np.float32(0.5 - width / 2)
+    y = np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5 - height / 2)
+    across, down = back[:, 0, None] * x, [row[1] * y + row[2] for row in back]
+    if across[2].min() + down[2].min() <= 0:
+        raise ValueError("A part of the new picture lies behind the old camera.")
     for top in range(0, height, _BAND):  # a band of rows at a time stays in the processor's cache
-        rows = slice(top, min(top + _BAND, height))
-        y = (np.arange(rows.start, rows.stop) + 0.5 - height / 2)[:, None]
-        w = back[2, 0] * x + (back[2, 1] * y + back[2, 2])
+        rows = slice(top, top + _BAND)
+        nearness = 1 / (across[2] + down[2][rows])
         fine = []
-        for axis, middle in ((0, width / 2 - 0.5), (1, height / 2 - 0.5)):
-            source = (back[axis, 0] * x + (back[axis, 1] * y + back[axis, 2])) / w + middle
-            seen = np.where(w > 0, source, -2.0)  # behind the camera: nothing
-            fine.append(np.rint(np.clip(seen * _SUBPIXELS, -2 * _SUBPIXELS, far[axis])).astype(np.int32))
-        place[rows, :, 0], place[rows, :, 1] = fine[0] >> 5, fine[1] >> 5
+        for axis, length in ((0, width), (1, height)):
+            source = across[axis] + down[axis][rows]
+            source *= nearness
+            np.clip(source, -2 * _SUBPIXELS, (length + 1) * _SUBPIXELS, out=source)
+            fine.append(np.rint(source, out=source).astype(np.int32))
+            place[rows, :, axis] = fine[axis] >> 5
         rest[rows] = (fine[1] & 31) * _SUBPIXELS + (fine[0] & 31)
     grey = (FILL, FILL, FILL)
     made = cv2.remap(pixels, place, rest, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=grey)
