@@ -4,7 +4,8 @@ Boxes. An outline that fills its box tells the whole shape: the new box goes aro
 the picture, and is exact. Without one the shape is unknown. The box around the moved corners of the old box would be
 far too large (the corners of a person's box are mostly empty), so the ellipse inside the old box is moved and the new
 box goes around it (Kalra et al. 2021); somebody whom the border of the picture cuts is taken to go on behind it.
-`box_inflation` measures what that costs. An outline that does not fill its box (the rest is hidden) joins the ellipse. Ignored regions keep all of their corners: they must cover what they covered.
+`box_inflation` measures what that costs. An outline that does not fill its box (the rest is hidden) joins the ellipse.
+Regions to ignore keep all of their corners: they must cover what they covered.
 
 Leaving the picture. ``visible`` is multiplied by the share of the shape that is still inside, so the rule for ignoring
 what is hardly visible holds; what is gone, or thinner than a hundredth of a pixel, is removed. Boxes, areas and

@@ -60,7 +60,11 @@ CORRUPTIONS = (
         steps=_roll,
         measure=RMS_CHANGE,
         source="Hartley and Zisserman 2004 (rotating camera); Kalra et al. 2021 (boxes without outlines)",
-        limits="To do.",
+        limits=(
+            "The new corners of the picture are flat grey, and nobody asks for people who left the picture. Boxes of "
+            "people without an outline are estimated: on drawn pedestrians at severity 3 they have 0.86 times the area "
+            "of the exact box (IoU 0.83; the box around the old corners: 1.36 times), so read AP50 and not AP75."
+        ),
         moves_objects=True,
         random=False,
     ),
@@ -70,12 +74,17 @@ CORRUPTIONS = (
         cause="angle",
         severities={
             s: {"degrees": d, "field_of_view": 60.0}
-            for s, d in zip((1, 2, 3, 4, 5), (15.0, 25.0, 35.0, 45.0, 55.0), strict=True)
+            for s, d in zip((1, 2, 3, 4, 5), (20.0, 32.0, 42.0, 50.0, 56.0), strict=True)
         },
         steps=_steep,
         measure=RMS_CHANGE,
         source="Hartley and Zisserman 2004 (rotating camera); Kalra et al. 2021 (boxes without outlines)",
-        limits="To do.",
+        limits=(
+            "The camera turns and does not climb: nobody is foreshortened or seen from above; the new corners of the "
+            "picture are flat grey, and nobody asks for people who left the picture. Boxes of people without an "
+            "outline are estimated: on drawn pedestrians at severity 3 they have 0.94 times the area of the exact box "
+            "(IoU 0.90; the box around the old corners: 1.24 times)."
+        ),
         moves_objects=True,
         random=False,
     ),
