@@ -23,7 +23,7 @@ def area(polygon: Polygon) -> float:
     return abs(float(twice.sum())) / 2
 
 
-def clip(polygon: Polygon, size: tuple[float, float]) -> Polygon:
+def clip(polygon: Polygon, size: tuple[int, int]) -> Polygon:
     """Return the part inside a picture of ``size`` (height, width), after Sutherland and Hodgman (1974).
 
     Where a hollow shape falls apart, its parts stay joined by a line of no area along the border. Nothing left gives

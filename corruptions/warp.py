@@ -3,16 +3,16 @@
 Boxes. An outline that fills its box tells the whole shape: the new box goes around the part of the moved outline inside
 the picture, and is exact. Without one the shape is unknown. The box around the moved corners of the old box would be
 far too large (the corners of a person's box are mostly empty), so the ellipse inside the old box is moved and the new
-box goes around it (Kalra et al. 2021); somebody whom the border of the picture cuts is taken to go on behind it.
-`box_inflation` measures what that costs. An outline that does not fill its box (the rest is hidden) joins the ellipse.
-Regions to ignore keep all of their corners: they must cover what they covered.
+box goes around it (Kalra et al. 2021). `box_inflation` measures what that costs. An outline that does not fill its box
+(the rest is hidden) joins the ellipse. Regions to ignore keep all of their corners: they must cover what they covered.
 
 Leaving the picture. ``visible`` is multiplied by the share of the shape that is still inside, so the rule for ignoring
 what is hardly visible holds; what is gone, or thinner than a hundredth of a pixel, is removed. Boxes, areas and
 outlines end at the border of the picture, as in any annotated photograph.
 
 Places that the camera had not seen get a flat grey. Mirroring the picture there would show people without a box, and
-zooming in until nothing is missing would make everybody larger (easier to find) and cut away up to half the picture.
+zooming in until nothing is missing would make everybody larger (easier to find) and cut away more than half of a 4:3
+picture at a roll of 30 degrees.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class _Moved:
 
 def _move(box: NDArray[np.float64], outline: Outline | None, crowd: bool, homography: Homography) -> _Moved | None:
     size = homography.size
-    before = shape_of(box, outline, size, crowd=crowd)
+    before = shape_of(box, outline, crowd=crowd)
     shape = [homography(polygon) for polygon in before]
     parts = [homography(polygon) for polygon in outline or ()]
     new = box_inside([*shape, *parts], size)
@@ -147,30 +147,19 @@ def _move(box: NDArray[np.float64], outline: Outline | None, crowd: bool, homogr
     return _Moved(new, cut or None, min(1.0, left / whole), whole / sum(map(area, before)))
 
 
-def shape_of(
-    box: NDArray[np.float64], outline: Outline | None, size: tuple[int, int], *, crowd: bool = False
-) -> tuple[Polygon, ...]:
+def shape_of(box: NDArray[np.float64], outline: Outline | None, *, crowd: bool = False) -> tuple[Polygon, ...]:
     """Return the best known shape of an object: its outline where it fills the box, else the ellipse in the box.
-
-    Whoever is cut off by the border of the picture (the box ends within a pixel of it) goes on behind it: there the
-    ellipse is that of the box and its mirror image, and its part in the picture counts.
 
     Args:
         box: xyxy, pixels.
         outline: Its outline, if any.
-        size: Height and width of the picture.
         crowd: True for a region to ignore: all of the box counts.
     """
     if crowd:
         return (box[[[0, 1], [2, 1], [2, 3], [0, 3]]],)
     if outline is not None and fills(outline, box) and sum(map(area, outline)) > 0:
         return outline
-    side, end = np.tile(box[2:] - box[:2], 2), np.array([0, 0, size[1], size[0]])
-    cut = np.abs(box - end) < 1
-    if not cut.any():
-        return (ellipse(box),)
-    whole = box + np.where(cut, side * [-1, -1, 1, 1], 0.0)
-    return (clip(ellipse(whole) - box[:2], (side[1], side[0])) + box[:2],)
+    return (ellipse(box),)
 
 
 def fills(outline: Outline, box: NDArray[np.float64]) -> bool:

@@ -168,22 +168,6 @@ def test_without_outline_a_pitched_box_is_that_of_the_exact_conic() -> None:
     assert move(one(box.tolist()), turn).annotations.boxes[0] == pytest.approx(wanted, abs=0.02)
 
 
-def test_whoever_the_border_cuts_goes_on_behind_it() -> None:
-    whole, size = [140.0, 140.0, 180.0, 240.0], SIZE  # cut at the waist: the lower corners are not empty
-    made = move(one(whole), rolled(30, size)).annotations.boxes[0]
-    c, s = math.cos(math.radians(30)), math.sin(math.radians(30))
-    # half-axes 20 and 100 about (160, 240), of which the upper half counts; in pixels from the middle of the picture
-    top = 120 * c - math.hypot(20 * s, 100 * c) + 120
-    right = -120 * s + math.hypot(20 * c, 100 * s) + 160
-    left = -20 * c - 120 * s + 160  # the corner where the border cuts
-    assert made[:3] == pytest.approx([left, top, right], abs=0.02)
-    assert made[3] == pytest.approx(min(20 * s + 120 * c + 120, 240), abs=0.02)
-    assert move(one(whole), rolled(0, size)).annotations.boxes[0] == pytest.approx(whole)
-    everywhere = move(one([0, 0, 320, 240]), rolled(0, size)).annotations
-    assert everywhere.boxes[0].tolist() == [0, 0, 320, 240]
-    assert everywhere.visible[0] == 1.0
-
-
 def test_half_of_a_person_out_of_the_picture_is_half_visible() -> None:
     size, turn = (100, 200), rolled(90, (100, 200))  # x' = 100 - (y - 50), y' = 50 + (x - 100): x 50..150 stay
     block = np.array([[140.0, 20.0], [160.0, 20.0], [160.0, 80.0], [140.0, 80.0]])
