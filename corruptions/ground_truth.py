@@ -1,4 +1,4 @@
-"""What happens to the ground truth of objects that got covered: amodal or visible boxes, ignore, identities."""
+"""What happens to the ground truth of objects that got covered or left the picture: boxes, ignore, identities."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ IDS_PER_IMAGE = 1000
 def settle(before: Annotations, after: Scene, policy: GroundTruthPolicy) -> Annotations:
     """Apply the ground-truth policy to what the steps left.
 
-    Objects that were there before keep their place; added ones follow them. Only objects that this variant covered
-    can become ignore: a source that says "10 % visible" of an untouched object is not overruled.
+    Objects are known by their ids: some may have been added, others may have left the picture. Only objects that this
+    variant covered or moved out can become ignore: a source that says "10 % visible" of an untouched object is not
+    overruled. What left the picture is already missing from boxes, areas and outlines; only what was covered shrinks
+    them further.
 
     Args:
-        before: The clean annotations, length n.
-        after: The corrupted scene, length >= n.
+        before: The clean annotations.
+        after: The corrupted scene.
         policy: ``amodal`` keeps whole boxes; ``visible`` shrinks boxes, areas and drops outlines of covered objects.
     """
     annotations = after.annotations
-    lost = np.ones(len(annotations), dtype=np.bool_)
-    lost[: len(before)] = annotations.visible[: len(before)] < before.visible
-    lost &= annotations.visible < 1.0
+    shown = dict(zip(before.ids.tolist(), before.visible.tolist(), strict=True))
+    start = np.array([shown.get(i, 1.0) for i in annotations.ids.tolist()], dtype=np.float64)
+    lost = annotations.visible < start
     ignored = annotations.iscrowd | (lost & (annotations.visible < IGNORE_BELOW))
-    if policy == "amodal" or not lost.any():
+    inside = start if after.inside is None else start * after.inside
+    covered = annotations.visible < inside * (1 - 1e-12)  # two moves multiply their shares in another order
+    if policy == "amodal" or not covered.any():
         return annotations.with_(iscrowd=ignored)
-    boxes = np.where(lost[:, None], after.seen, annotations.boxes)
-    share = np.ones(len(annotations))
-    share[: len(before)] = annotations.visible[: len(before)] / np.maximum(before.visible, 1e-9)
-    share[len(before) :] = annotations.visible[len(before) :]
-    outlines = tuple(None if lost[i] else outline for i, outline in enumerate(annotations.outlines))
+    boxes = np.where(covered[:, None], after.seen, annotations.boxes)
+    share = np.where(covered, annotations.visible / np.maximum(inside, 1e-9), 1.0)
+    outlines = tuple(None if covered[i] else outline for i, outline in enumerate(annotations.outlines))
     return annotations.with_(boxes=boxes, area=annotations.area * share, iscrowd=ignored, outlines=outlines)
 
 

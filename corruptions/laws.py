@@ -32,11 +32,14 @@ class Scene:
         annotations: The objects with their whole (amodal) boxes; ``visible`` is kept up to date.
         seen: float64 (n, 4), xyxy pixels: the box of what can still be seen of each object. Only read where the
             variant's policy is ``visible``.
+        inside: float64 (n,), 0..1: the share of each object that a moving camera left in the picture (``visible``
+            holds it too); None where nothing moved.
     """
 
     pixels: Pixels
     annotations: Annotations
     seen: NDArray[np.float64]
+    inside: NDArray[np.float64] | None = None
 
     @classmethod
     def start(cls, pixels: Pixels, annotations: Annotations) -> Scene:

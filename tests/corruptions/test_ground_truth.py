@@ -46,6 +46,37 @@ def test_the_visible_policy_shrinks_what_was_covered_only() -> None:
     assert settled.area.tolist() == pytest.approx([120.0, 200.0, 200.0, 16.0])
 
 
+def without_the_first(visible: list[float], inside: list[float] | None) -> Scene:
+    """The second and third object under their own ids, and somebody new."""
+    added = Annotations.build([[5, 5, 9, 15]], [1], [4])
+    annotations = Annotations.concatenate([BEFORE.select(np.array([1, 2])), added])
+    seen = annotations.boxes.copy()
+    seen[:, 3] -= 4
+    return Scene(
+        PIXELS, annotations.with_(visible=np.array(visible)), seen, None if inside is None else np.array(inside)
+    )
+
+
+def test_objects_are_known_by_their_id_when_others_have_left() -> None:
+    settled = settle(BEFORE, without_the_first([1.0, 0.1, 1.0], None), "visible")
+    assert settled.ids.tolist() == [2, 3, 4]
+    assert settled.boxes.tolist() == [[20, 0, 30, 20], [40, 0, 50, 20], [5, 5, 9, 15]]  # by place, 3 would be "lost"
+    assert not settled.iscrowd.any()
+    settled = settle(BEFORE, without_the_first([0.15, 0.05, 0.1], None), "amodal")
+    assert settled.iscrowd.tolist() == [True, True, True]
+
+
+def test_what_left_the_picture_is_not_taken_off_a_second_time() -> None:
+    moved = settle(BEFORE, without_the_first([0.5, 0.1, 1.0], [0.5, 1.0, 1.0]), "visible")
+    assert moved.boxes[0].tolist() == [20, 0, 30, 20]
+    assert moved.area.tolist() == pytest.approx([200.0, 200.0, 40.0])
+    covered_too = settle(BEFORE, without_the_first([0.3, 0.1, 1.0], [0.5, 1.0, 1.0]), "visible")
+    assert covered_too.boxes[0].tolist() == [20, 0, 30, 16]
+    assert covered_too.area.tolist() == pytest.approx([120.0, 200.0, 40.0])  # three fifths of what is inside
+    nearly_gone = settle(BEFORE, without_the_first([0.19, 0.1, 1.0], [0.19, 1.0, 1.0]), "visible")
+    assert nearly_gone.iscrowd.tolist() == [True, False, False]
+
+
 def test_ids_of_added_people_follow_the_largest_of_the_data_set() -> None:
     dataset = hard_street().dataset
     largest = max(int(a.ids.max()) for a in dataset.annotations if len(a))
