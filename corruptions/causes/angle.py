@@ -57,6 +57,7 @@ CORRUPTIONS = (
         summary="The camera hangs crooked: the horizon and all people lean to one side.",
         cause="angle",
         severities={s: {"degrees": d} for s, d in zip((1, 2, 3, 4, 5), (10.0, 20.0, 30.0, 40.0, 50.0), strict=True)},
+        ranges={"degrees": (0.0, 180.0)},
         steps=_roll,
         measure=RMS_CHANGE,
         source="Hartley and Zisserman 2004 (rotating camera); Kalra et al. 2021 (boxes without outlines)",
@@ -76,6 +77,7 @@ CORRUPTIONS = (
             s: {"degrees": d, "field_of_view": 60.0}
             for s, d in zip((1, 2, 3, 4, 5), (20.0, 32.0, 42.0, 50.0, 56.0), strict=True)
         },
+        ranges={"degrees": (0.0, 59.0), "field_of_view": (1.0, 90.0)},
         steps=_steep,
         measure=RMS_CHANGE,
         source="Hartley and Zisserman 2004 (rotating camera); Kalra et al. 2021 (boxes without outlines)",
