@@ -113,7 +113,8 @@ def bush(site: Site) -> Cover:
     window = site.window(reach, 0.1, reach, site.uniform(0.04, 0.12))
     x, y = window.grid()
     centre, radius = (x1 + x2) / 2 + w * site.uniform(-0.2, 0.2), w / 2 + reach * h
-    mound = h * 1.3 * np.abs((x - centre) / radius) ** 3
+    aside = np.abs((x - centre) / radius)
+    mound = h * 1.3 * aside * aside * aside  # no powers and exponentials: they differ from processor to processor
     leafy = 0.12 * _noise(site, window.size, (0.12, 0.12), h) + 0.08 * _noise(site, window.size, (0.03, 0.03), h)
     field = (y2 - y) + mound + h * leafy
     dim = (0.8 + 0.35 * np.clip((y2 - y) / h, -0.3, 1.0)).astype(np.float32)
@@ -177,7 +178,8 @@ def patch(site: Site) -> Cover:
     cx, cy = x1 + w * site.uniform(0.15, 0.85), y1 + h * site.uniform(0.1, 0.9)
     scale = float(np.sqrt(w * h))
     distance = np.sqrt(((x - cx) / w) ** 2 + ((y - cy) / h) ** 2) * scale
-    field = distance + 0.18 * scale * _noise(site, window.size, (0.25, 0.25), h)
+    ragged = 0.18 * _noise(site, window.size, (0.25, 0.25), h) + 0.07 * _noise(site, window.size, (0.04, 0.04), h)
+    field = distance + scale * ragged
 
     def paint(level: float) -> Colors:
         region = _region(site, window)
@@ -205,9 +207,9 @@ def _noise(site: Site, size: tuple[int, int], grain: tuple[float, float], height
     """Smooth noise: float32 of ``size``, about -1..1; ``grain`` is (x, y) in shares of the person's height."""
     rows = min(size[0], max(2, round(size[0] / max(grain[1] * height, 1.0)) + 1))
     columns = min(size[1], max(2, round(size[1] / max(grain[0] * height, 1.0)) + 1))
-    coarse = site.rng.uniform(-1, 1, size=(rows, columns)).astype(np.float32)
-    smooth = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(smooth, dtype=np.float32)
+    coarse = np.round(65535 * site.rng.random((rows, columns))).astype(np.uint16)
+    smooth = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_LINEAR_EXACT)  # in whole numbers
+    return np.asarray(smooth, dtype=np.float32) / np.float32(32767.5) - np.float32(1)
 
 
 def _region(site: Site, window: Window) -> NDArray[np.float32] | None:
@@ -244,7 +246,7 @@ def _leaves(site: Site, window: Window, height: float) -> NDArray[np.float32]:
     scale = max(0.05 * height / 12.0, 0.25)
     need = (min(len(tile), int(rows / scale) + 2), min(len(tile), int(columns / scale) + 2))
     y, x = (int(site.rng.integers(len(tile) - n + 1)) for n in need)
-    crop = cv2.resize(tile[y : y + need[0], x : x + need[1]], (columns, rows), interpolation=cv2.INTER_LINEAR)
+    crop = cv2.resize(tile[y : y + need[0], x : x + need[1]], (columns, rows), interpolation=cv2.INTER_LINEAR_EXACT)
     tint = np.array([site.uniform(0.8, 1.15), 1.0, site.uniform(0.75, 1.0)], dtype=np.float32)
     factor = np.clip(site.brightness(window) / 90.0, 0.35, 1.6)
     return mute(np.asarray(crop, dtype=np.float32) * (tint * np.float32(factor)), site.image)
@@ -267,7 +269,8 @@ def _leaf_tile() -> Pixels:
 
 def _car(site: Site, window: Window, color: Color, u: Colors, v: Colors) -> NDArray[np.float32]:
     """Colour a car side: u along (-1..1), v down from the highest roof point (0) to the ground (1)."""
-    paint = np.clip(1.12 - 0.75 * v + 0.25 * np.exp(-(((v - 0.5) / 0.05) ** 2)), 0.1, 1.3)[:, :, None]
+    gloss = 1 + 400 * np.square(v - 0.5)
+    paint = np.clip(1.12 - 0.75 * v + 0.25 / (gloss * gloss), 0.1, 1.3)[:, :, None]
     car = paint * np.ones_like(u)[:, :, None] * _lit(site, window, color, 1.0)
     glass = _lit(site, window, (52, 62, 70), 1.0)
     left, right = -0.5 + 0.72 * np.clip(0.42 - v, 0, 1), 0.66 - 0.5 * np.clip(0.42 - v, 0, 1)

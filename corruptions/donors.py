@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robust.corruptions.laws import ImageSource, Pixels
-from robust.corruptions.light import decode
+from robust.corruptions.light import chroma, decode_table
 from robust.corruptions.masks import Window, fill
 from robust.datasets.records import Dataset, Outline
 from robust.errors import DataError
 
 MIN_HEIGHT = 24
 _PEOPLE = ("person", "people", "pedestrian", "human")
-_CACHED_IMAGES = 256
+_MOST = 512
+_CACHED_BYTES = 2**28
+_LINEAR_STEPS = 65535
 
 
 @dataclass(frozen=True)
@@ -38,36 +40,39 @@ class Cutout:
     """The pixels of a donor.
 
     Attributes:
-        pixels: uint8 (h, w, 3): the donor's box.
-        alpha: float32 (h, w), 0..1: soft outline, or a soft body shape where the data has boxes only.
-        offset: Left and top of ``pixels`` in the donor's image.
+        layers: uint8 (h, w, 4): red, green, blue of the donor's box, and how solid they are, 0..255: the outline, or a
+            soft body shape where the data has boxes only. Then the same at half the size, at a quarter, and so on.
+        offset: Left and top of the box in the donor's image.
         box: float64 (4,), xyxy in the donor's image.
         outline: Its outline in the donor's image, None without one.
         category_id: Its category.
         area: Its area in square pixels.
         light: float64 (2, 3): mean and standard deviation of linear RGB around it.
+        chroma: How colourful its image is, 0..255.
     """
 
-    pixels: Pixels
-    alpha: NDArray[np.float32]
+    layers: tuple[Pixels, ...]
     offset: tuple[int, int]
     box: NDArray[np.float64]
     outline: Outline | None
     category_id: int
     area: float
     light: NDArray[np.float64]
+    chroma: float
 
 
 class DonorPool:
     """The people of a whole split that can be pasted, in the data set's order (independent of sharding).
 
     Left out: crowd regions, people less than 24 pixels tall, close-ups, cut by the image's border, less than 80 %
-    visible, partly behind another box, or not upright (unless nobody is).
+    visible, partly behind another box, or not upright (unless nobody is). Of more than 512, as many are taken evenly
+    from the whole split: their images are then read once a process, and not for every picture anew.
     """
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self._cutouts: OrderedDict[int, dict[int, Cutout]] = OrderedDict()
+        self._held = 0
         self._lock = threading.Lock()
 
     @cached_property
@@ -75,7 +80,9 @@ class DonorPool:
         """All donors."""
         found = [d for i in range(len(self.dataset)) for d in self._of_image(i)]
         upright = [d for d in found if 1.7 * d.width <= d.height <= 5 * d.width]
-        return tuple(upright or found)
+        able = upright or found
+        count = min(len(able), _MOST)
+        return tuple(able[k * len(able) // count] for k in range(count))
 
     @cached_property
     def _wanted(self) -> frozenset[int]:
@@ -96,18 +103,11 @@ class DonorPool:
             if a.outlines[i] is not None or _largest_cover(boxes, i) < 0.3
         ]
 
-    def pick(self, rng: np.random.Generator, sha256: str, height: float, upscale: float) -> Donor | None:
-        """Draw a donor of another image that is tall enough; the tallest of twelve when none is; None without any."""
-        best: Donor | None = None
-        for _ in range(12):
-            donor = self.donors[int(rng.integers(len(self.donors)))]
-            if self.dataset.images[donor.image].sha256 == sha256:
-                continue
-            if donor.height * upscale >= height:
-                return donor
-            if best is None or donor.height > best.height:
-                best = donor
-        return best
+    @cached_property
+    def by_height(self) -> tuple[tuple[Donor, ...], NDArray[np.str_]]:
+        """All donors from short to tall, and the content hashes of their images."""
+        order = sorted(self.donors, key=lambda d: (d.height, d.image, d.position))
+        return tuple(order), np.array([self.dataset.images[d.image].sha256 for d in order])
 
     def cutout(self, donor: Donor, read: ImageSource) -> Cutout:
         """Return a donor's pixels; all donors of its image are cut when the first one is asked for.
@@ -122,10 +122,48 @@ class DonorPool:
         pixels = read(self.dataset.images[donor.image])
         cut = {d.position: _cut(self.dataset, d, pixels) for d in self.donors if d.image == donor.image}
         with self._lock:
-            self._cutouts[donor.image] = cut
-            while len(self._cutouts) > _CACHED_IMAGES:
-                self._cutouts.popitem(last=False)
+            if donor.image not in self._cutouts:
+                self._cutouts[donor.image] = cut
+                self._held += _size(cut)
+            while self._held > _CACHED_BYTES and len(self._cutouts) > 1:
+                _, old = self._cutouts.popitem(last=False)
+                self._held -= _size(old)
         return cut[donor.position]
+
+
+class Casting:
+    """Who may come into one picture: nobody from it, and nobody a second time before all others have come.
+
+    Attributes:
+        donors: From short to tall.
+        heights: float64 (n,), pixels.
+        widths: float64 (n,), pixels.
+    """
+
+    def __init__(self, pool: DonorPool, sha256: str) -> None:
+        donors, hashes = pool.by_height
+        self.donors = tuple(donors[int(i)] for i in np.flatnonzero(hashes != sha256))
+        self.heights = np.array([d.height for d in self.donors])
+        self.widths = np.array([d.width for d in self.donors])
+        self._rounds = np.zeros(len(self.donors), dtype=np.int64)
+
+    def tall_enough(self, heights: NDArray[np.float64], luck: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Choose donors of at least these heights, one of the tallest tenth where nobody is tall enough.
+
+        Args:
+            heights: float64 (t,), pixels.
+            luck: float64 (t,), 0..1 without 1: which of them.
+
+        Returns:
+            Positions in ``donors``, int64 (t,).
+        """
+        free = np.flatnonzero(self._rounds == self._rounds.min())
+        first = np.minimum(np.searchsorted(self.heights[free], heights), len(free) - 1 - len(free) // 10)
+        return np.asarray(free[first + (luck * (len(free) - first)).astype(np.int64)], dtype=np.int64)
+
+    def call(self, who: int) -> None:
+        """Let a donor come, or be passed over: it is not chosen again before all others were."""
+        self._rounds[who] += 1
 
 
 _POOLS: WeakKeyDictionary[Dataset, DonorPool] = WeakKeyDictionary()
@@ -156,8 +194,16 @@ def surrounding_light(pixels: Pixels, box: NDArray[np.float64]) -> NDArray[np.fl
     window = Window.around(box[0] - dx, box[1] - dy, box[2] + dx, box[3] + dy, size)
     step = max(1, min(window.size) // 24)
     rows, columns = window.slices
-    linear = decode(np.ascontiguousarray(pixels[rows, columns][::step, ::step])).reshape(-1, 3).astype(np.float64)
-    return np.stack([linear.mean(axis=0), linear.std(axis=0)])
+    sample = np.ascontiguousarray(pixels[rows, columns][::step, ::step].reshape(-1, 3).T)
+    linear = _linear_codes()[sample]  # whole numbers: their sums are exact, in any order
+    mean = linear.mean(axis=1)
+    variance = (linear * linear).mean(axis=1) - mean * mean
+    return np.stack([mean, np.sqrt(np.maximum(variance, 0.0))]) / _LINEAR_STEPS
+
+
+@cache
+def _linear_codes() -> NDArray[np.int64]:
+    return np.round(decode_table() * _LINEAR_STEPS).astype(np.int64)
 
 
 def _largest_cover(boxes: NDArray[np.float64], i: int) -> float:
@@ -176,21 +222,34 @@ def _cut(dataset: Dataset, donor: Donor, pixels: Pixels) -> Cutout:
     if mask is None or not mask.any():
         outline, alpha = None, matte(pixels, window)
     else:
-        alpha = mask.astype(np.float32)
-    rows, columns = window.slices
+        alpha = mask.astype(np.uint8) * np.uint8(255)
     return Cutout(
-        pixels[rows, columns].copy(),
-        alpha,
+        _halved(np.dstack([pixels[window.slices], alpha])),
         (window.x1, window.y1),
         box,
         outline,
         int(a.category_ids[i]),
         float(a.area[i]),
         surrounding_light(pixels, box),
+        chroma(pixels),
     )
 
 
-def matte(pixels: Pixels, window: Window) -> NDArray[np.float32]:
+def _halved(layers: Pixels) -> tuple[Pixels, ...]:
+    """Return the layers at full size, half, a quarter, ... down to the least height of a newcomer."""
+    sizes = [layers]
+    while sizes[-1].shape[0] >= 32 and sizes[-1].shape[1] >= 2:
+        height, width = sizes[-1].shape[0] // 2, sizes[-1].shape[1] // 2
+        half = cv2.resize(sizes[-1], (width, height), interpolation=cv2.INTER_AREA)
+        sizes.append(np.asarray(half, dtype=np.uint8))
+    return tuple(sizes)
+
+
+def _size(cutouts: dict[int, Cutout]) -> int:
+    return sum(layers.nbytes for cutout in cutouts.values() for layers in cutout.layers)
+
+
+def matte(pixels: Pixels, window: Window) -> Pixels:
     """Separate a person from the background by colour, for data without outlines.
 
     Bayes' rule for each pixel: the prior is a soft body shape, the likelihoods are colour histograms (8 x 8 x 8) of the
@@ -201,9 +260,9 @@ def matte(pixels: Pixels, window: Window) -> NDArray[np.float32]:
         window: The donor's box.
 
     Returns:
-        float32, the window's size, 0..1.
+        uint8, the window's size: 0 is background, 255 is person.
     """
-    prior = body_shape(window.size)
+    prior = body_shape(window.size) / 255.0
     dx, dy = max(3, window.size[1] // 4), max(3, window.size[0] // 12)
     size = (pixels.shape[0], pixels.shape[1])
     frame = Window.around(window.x1 - dx, window.y1 - dy, window.x2 + dx, window.y2 + dy, size)
@@ -213,19 +272,19 @@ def matte(pixels: Pixels, window: Window) -> NDArray[np.float32]:
     inside = bins[window.inside(frame)]
     likely = [np.bincount(v, minlength=512) / max(len(v), 1) + 2e-3 for v in (inside[prior > 0.9], bins[outside])]
     ratio = (likely[0] / likely[1])[inside]
-    chance = (prior * ratio / (prior * ratio + (1.0 - prior) + 1e-6)).astype(np.float32)
-    smooth = cv2.GaussianBlur(chance, (0, 0), max(0.7, 0.012 * window.size[0]))
-    sharp = np.clip((smooth - 0.25) / 0.5, 0, 1)
-    return np.asarray(sharp * sharp * (3 - 2 * sharp), dtype=np.float32)
+    chance = np.round(255.0 * prior * ratio / (prior * ratio + (1.0 - prior) + 1e-6)).astype(np.uint8)
+    smooth = np.asarray(cv2.GaussianBlur(chance, (0, 0), max(0.7, 0.012 * window.size[0])), dtype=np.uint8)
+    sharp = np.clip((np.arange(256) / 255.0 - 0.25) / 0.5, 0, 1)
+    return np.round(255.0 * sharp * sharp * (3 - 2 * sharp)).astype(np.uint8)[smooth]
 
 
-def body_shape(size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return a soft upright body that fills a box of ``size`` (height, width): float32, 0..1."""
+def body_shape(size: tuple[int, int]) -> Pixels:
+    """Return a soft upright body that fills a box of ``size`` (height, width): uint8, 0..255."""
     height, width = size
     v = (np.arange(height) + 0.5) / height
     u = np.abs((np.arange(width) + 0.5) / width * 2 - 1)
     half = np.interp(v, (0, 0.05, 0.13, 0.2, 0.32, 0.6, 0.8, 1.0), (0.2, 0.35, 0.36, 0.6, 0.8, 0.8, 0.65, 0.65))
     side = np.clip((half[:, None] - u[None, :]) / 0.5 + 0.5, 0, 1)
     ends = np.clip(np.minimum(v, 1 - v) / 0.03, 0, 1)
-    alpha = side * side * (3 - 2 * side) * ends[:, None]
-    return np.asarray(cv2.GaussianBlur(alpha.astype(np.float32), (0, 0), max(0.5, 0.01 * height)), dtype=np.float32)
+    alpha = np.round(255.0 * side * side * (3 - 2 * side) * ends[:, None]).astype(np.uint8)
+    return np.asarray(cv2.GaussianBlur(alpha, (0, 0), max(0.5, 0.01 * height)), dtype=np.uint8)

@@ -36,6 +36,10 @@ class Ground:
         """Return the height in pixels of a person who stands at row ``foot``; 0 above the horizon."""
         return max(0.0, self.slope * (foot - self.horizon))
 
+    def heights_at(self, feet: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ``height_at`` of many rows: same shape."""
+        return np.maximum(0.0, self.slope * (feet - self.horizon))
+
     def foot_of(self, height: float) -> float:
         """Return the row at which a person looks ``height`` pixels tall."""
         return self.horizon + height / self.slope
@@ -60,12 +64,15 @@ def estimate(boxes: NDArray[np.float64], size: tuple[int, int]) -> Ground:
         feet, heights = feet[low], heights[low]
     if not len(feet):
         horizon = 0.45 * height
-        return Ground(horizon, 1 / _EYE, 0.97 * height, horizon + 0.25 * height, False)
+        return Ground(horizon, 1 / _EYE, 0.97 * height, horizon + 0.12 * height, False)
     horizon, slope = float(np.median(feet - _EYE * heights)), 1 / _EYE
     if len(feet) >= 3 and float(np.ptp(feet)) > 0.12 * height:
-        fitted, offset = np.polyfit(feet, heights, 1)
+        # in closed form: LAPACK's last bits differ from processor to processor
+        spread = feet - feet.mean()
+        fitted = float((spread * heights).sum() / (spread * spread).sum())
+        offset = float(heights.mean() - fitted * feet.mean())
         if 0.2 <= fitted <= 4.0 and -offset / fitted < float(feet.min()):
-            horizon, slope = float(-offset / fitted), float(fitted)
+            horizon, slope = -offset / fitted, fitted
     margin = 0.3 * float(np.median(heights))
     nearest = min(height - 1.0, float(feet.max()) + margin)
     return Ground(horizon, slope, nearest, min(float(feet.min()), nearest), True)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from robust.corruptions.laws import Pixels
 
 _ENCODE_STEPS = 4096
+COLOURFUL = 25.0
+"""Chroma of a picture from which on colours are left as they are."""
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float64)
 """Weights of linear R, G, B in luminance (IEC 61966-2-1, ITU-R BT.709)."""
 
@@ -29,12 +31,23 @@ def linear_to_srgb(value: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(value <= 0.0031308, value * 12.92, 1.055 * np.maximum(value, 1e-12) ** (1 / 2.4) - 0.055)
 
 
+def chroma(picture: Pixels) -> float:
+    """Return how colourful a picture is: the mean of largest minus smallest channel on a coarse grid, 0..255."""
+    sample = picture[::16, ::16].astype(np.int16)
+    return float((sample.max(axis=2) - sample.min(axis=2)).mean())
+
+
+def fade(color: NDArray[np.float32], chroma: float) -> NDArray[np.float32]:
+    """Take the colour out of (..., 3) as far as a picture of this ``chroma`` has little itself (grey, sepia)."""
+    if chroma >= COLOURFUL:
+        return color
+    grey = ((color[..., 0] + color[..., 1] + color[..., 2]) / np.float32(3))[..., None]
+    return np.asarray(grey + (color - grey) * np.float32(chroma / COLOURFUL), dtype=np.float32)
+
+
 def mute(color: NDArray[np.float32], picture: Pixels) -> NDArray[np.float32]:
     """Take the colour out of (..., 3) as far as a picture has little itself (black and white, sepia)."""
-    sample = picture[::16, ::16].astype(np.int16)
-    chroma = float((sample.max(axis=2) - sample.min(axis=2)).mean())
-    grey = color.mean(axis=-1, keepdims=True)
-    return np.asarray(grey + (color - grey) * np.float32(min(1.0, chroma / 25.0)), dtype=np.float32)
+    return fade(color, chroma(picture))
 
 
 @cache

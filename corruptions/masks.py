@@ -87,15 +87,18 @@ class ObjectMask:
 
     def seen_box(self, hidden: Mask, box: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the part of ``box`` around the pixels not ``hidden`` (window-sized); all of it when none is left."""
-        rows, columns = np.nonzero(self.pixels & ~hidden)
-        if not len(rows):
+        w, found, whole = self.window, _extent(self.pixels & ~hidden), _extent(self.pixels)
+        if found[2] < found[0]:
             return box
-        w, full = self.window, np.nonzero(self.pixels)
-        found = (columns.min(), rows.min(), columns.max(), rows.max())
-        whole = (full[1].min(), full[0].min(), full[1].max(), full[0].max())
         edges = (w.x1 + found[0], w.y1 + found[1], w.x1 + found[2] + 1, w.y1 + found[3] + 1)
         # a side that nothing covers keeps its exact coordinate, so that untouched boxes never move
         return np.array([box[i] if found[i] == whole[i] else edges[i] for i in range(4)], dtype=np.float64)
+
+
+def _extent(mask: Mask) -> tuple[int, int, int, int]:
+    """Return the first column, first row, last column and last row that are True anywhere; 0, 0, -1, -1 if none is."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return x, y, x + width - 1, y + height - 1
 
 
 def fill(outline: Outline, window: Window) -> Mask:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from robust.corruptions.donors import Cutout, surrounding_light
 from robust.corruptions.laws import Pixels
-from robust.corruptions.light import decode_table, encode, mute
+from robust.corruptions.light import COLOURFUL, decode_table, encode, fade
 from robust.corruptions.masks import Mask, Window
 from robust.datasets.records import Outline
 
@@ -23,7 +23,7 @@ class Pasted:
 
     Attributes:
         pixels: uint8 (h, w, 3), in the light of the place.
-        alpha: float32 (h, w), 0..1.
+        alpha: uint8 (h, w): 255 hides what is behind, 0 shows it.
         window: Where they go, h x w pixels inside the picture.
         box: xyxy in the picture.
         outline: In the picture; None without one.
@@ -32,7 +32,7 @@ class Pasted:
     """
 
     pixels: Pixels
-    alpha: NDArray[np.float32]
+    alpha: Pixels
     window: Window
     box: Box
     outline: Outline | None
@@ -42,25 +42,27 @@ class Pasted:
     @property
     def solid(self) -> Mask:
         """The pixels that hide what is behind them; all of them for somebody too thin to have any."""
-        solid: Mask = self.alpha > 0.5
+        solid: Mask = self.alpha > 127
         return solid if solid.any() else np.ones_like(solid)
 
 
-def fit(cutout: Cutout, box: Box, picture: Pixels, *, mirror: bool) -> Pasted:
-    """Scale a cut-out to its box and give it the light of its place."""
+def fit(cutout: Cutout, box: Box, picture: Pixels, *, chroma: float, mirror: bool) -> Pasted:
+    """Scale a cut-out to its box and give it the light of its place in a picture as colourful as ``chroma``."""
     window = Window.around(*box, (picture.shape[0], picture.shape[1]))
     height, width = window.size
-    shrink = cutout.pixels.shape[0] > height
-    kind = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-    pixels = _relight(cutout, surrounding_light(picture, np.array(box)), cutout.pixels)
-    pixels = np.round(mute(pixels.astype(np.float32), picture)).astype(np.uint8)
-    pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=kind), dtype=np.uint8)
-    alpha = np.asarray(cv2.resize(cutout.alpha, (width, height), interpolation=kind), dtype=np.float32)
-    if cutout.outline is not None:  # half a pixel of feathering hides the polygon's corners
-        alpha = np.asarray(cv2.GaussianBlur(alpha, (3, 3), 0.7), dtype=np.float32)
+    was = cutout.layers[0].shape
+    source = next((half for half in reversed(cutout.layers) if half.shape[0] >= height), cutout.layers[0])
+    kind = cv2.INTER_AREA if was[0] > height else cv2.INTER_LINEAR_EXACT
+    layers = np.asarray(cv2.resize(source, (width, height), interpolation=kind), dtype=np.uint8)
     if mirror:
-        pixels, alpha = pixels[:, ::-1], alpha[:, ::-1]
-    scale = np.array([width / cutout.pixels.shape[1], height / cutout.pixels.shape[0]])
+        layers = np.asarray(cv2.flip(layers, 1), dtype=np.uint8)
+    layers = _relight(cutout, surrounding_light(picture, np.array(box)), layers)
+    pixels, alpha = layers[:, :, :3], layers[:, :, 3].copy()
+    if chroma < COLOURFUL:
+        pixels = np.round(fade(pixels.astype(np.float32), chroma)).astype(np.uint8)
+    if cutout.outline is not None:  # half a pixel of feathering hides the polygon's corners
+        alpha = np.asarray(cv2.GaussianBlur(alpha, (3, 3), 0.7), dtype=np.uint8)
+    scale = np.array([width / was[1], height / was[0]])
     move = _Move(cutout.offset, scale, (window.x1, window.y1), width if mirror else None)
     outline = tuple(move.points(polygon) for polygon in cutout.outline) if cutout.outline is not None else None
     corners = move.points(cutout.box.reshape(2, 2))
@@ -69,12 +71,14 @@ def fit(cutout: Cutout, box: Box, picture: Pixels, *, mirror: bool) -> Pasted:
     return Pasted(pixels, alpha, window, final, outline, cutout.category_id, cutout.area * float(scale.prod()))
 
 
-def blend(picture: Pixels, person: Pasted, alpha: NDArray[np.float32]) -> None:
+def blend(picture: Pixels, person: Pasted, alpha: Pixels) -> None:
     """Draw a person into ``picture`` (in place) with what is left of their alpha, over a dark spot at the feet."""
     _shade(picture, person)
     rows, columns = person.window.slices
-    behind = picture[rows, columns].astype(np.float32)
-    picture[rows, columns] = np.round(behind + alpha[:, :, None] * (person.pixels - behind)).astype(np.uint8)
+    front = alpha.astype(np.uint16) + (alpha > 127)  # of 256, so that 255 is all of it
+    weight = np.repeat(front, 3, axis=1).reshape(person.pixels.shape)
+    mixed = picture[rows, columns] * (np.uint16(256) - weight) + person.pixels * weight  # at most 255 * 256
+    picture[rows, columns] = (mixed + np.uint16(128)) >> 8
 
 
 def _shade(picture: Pixels, person: Pasted) -> None:
@@ -107,16 +111,19 @@ class _Move:
         return placed
 
 
-def _relight(cutout: Cutout, target: NDArray[np.float64], pixels: Pixels) -> Pixels:
-    """Map each channel so that the person sits in the target's light as it sat in its own (one table per channel)."""
+def _relight(cutout: Cutout, target: NDArray[np.float64], layers: Pixels) -> Pixels:
+    """Map each colour so that the person sits in the target's light as it sat in its own (one table per channel).
+
+    What is around somebody is darker or brighter for its own sake, too (snow, tarmac): brightness follows by the power
+    3/4 downwards and by the root upwards, which keeps faces from burning out. Square roots, as they are exact.
+    """
     source = cutout.light
-    brightness = float(np.clip((target[0].mean() + 0.01) / (source[0].mean() + 0.01), 0.35, 2.5))
+    ratio = (target[0].mean() + 0.01) / (source[0].mean() + 0.01)
+    brightness = float(np.clip(np.sqrt(ratio * np.sqrt(ratio)) if ratio < 1 else np.sqrt(ratio), 0.1, 1.8))
     hue = ((target[0] + 0.01) / (target[0].mean() + 0.01)) / ((source[0] + 0.01) / (source[0].mean() + 0.01))
     spread = (target[1].mean() + 0.01) / (source[1].mean() + 0.01)
     contrast = float(np.clip(spread / brightness, 0.75, 1.25))
-    table = np.empty((256, 1, 3), dtype=np.uint8)
-    for c in range(3):
-        gain = brightness * float(np.clip(hue[c] ** 0.6, 0.6, 1.6))
-        linear = gain * (source[0, c] + contrast * (decode_table() - source[0, c]))
-        table[:, 0, c] = encode(linear.astype(np.float32))
-    return np.asarray(cv2.LUT(np.ascontiguousarray(pixels), table), dtype=np.uint8)
+    gains = brightness * np.clip(np.sqrt(hue), 0.6, 1.6)
+    linear = gains * (source[0] + contrast * (decode_table()[:, None] - source[0]))
+    table = np.dstack([encode(linear.astype(np.float32))[:, None], np.arange(256, dtype=np.uint8)[:, None]])
+    return np.asarray(cv2.LUT(layers, table), dtype=np.uint8)

@@ -1,9 +1,11 @@
 """Crowd: people of other images of the same split stand in the picture, in front of and behind those who were there.
 
-Law: each added person gets a place on the ground (beside somebody for a share ``near`` of them, else anywhere that
-people stand), the height that the picture's perspective gives there, and the brightness, colour and contrast of that
-place (mean and deviation in linear light). All are drawn from the farthest to the nearest; people who were there and
-stand nearer keep their outline in front. Added people get annotations; whoever is covered gets a smaller ``visible``.
+Law: newcomers get a place on the ground beside somebody, the height that the picture's perspective gives there, and the
+brightness, colour and contrast of that place (mean and deviation in linear light). They stand as close as ``overlap``
+allows: each hides somebody, or is hidden, by at least 60 % of it, and those in full view are chosen first, so that the
+more people there are, the smaller the share of them that is seen whole. All are drawn from the farthest to the
+nearest; people who were there and stand nearer keep their outline in front. Added people get annotations; whoever is
+covered gets a smaller ``visible``.
 
 Where the data has outlines, people are cut out along them; else along a soft body shape in the box, always in front.
 
@@ -13,89 +15,29 @@ of the donor's background along, so a data set with outlines gives the better cr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.corruptions.donors import Donor, donor_pool
-from robust.corruptions.ground import Ground, estimate
+from robust.corruptions.donors import Casting, Cutout, donor_pool
+from robust.corruptions.ground import estimate
 from robust.corruptions.ground_truth import new_ids
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
+from robust.corruptions.light import chroma
 from robust.corruptions.masks import ObjectMask, object_masks
-from robust.corruptions.pasting import Box, Pasted, blend, fit
+from robust.corruptions.pasting import Pasted, blend, fit
+from robust.corruptions.places import Crowd, Standing, seek
 from robust.datasets.records import Annotations
 
-_TRIES = 24
-_UPSCALE = 1.6
-_MIN_HEIGHT = 16.0
-_SMALLER = 0.6  # of the height of whoever stands behind: a child, or somebody who sits
+_GREY, _COLOUR = 4.0, 12.0  # chroma of a black and white picture at most, of one in colour at least
+_GROUPS = 1 / 7  # begun after the first, at most, for each newcomer
+_TRIES = 6  # to place the first one
+_PASSED_OVER = 2  # donors, at most, for one newcomer
 
-
-@dataclass(frozen=True)
-class Crowd:
-    """Parameters of the law.
-
-    Attributes:
-        people: How many are added, as far as there is room for them.
-        near: Share of them that stand beside somebody.
-        overlap: Largest share of the width by which they overlap that somebody.
-        cover: Another place is sought where the shares of anybody's box covered by those in front would add up to more
-            (these overlap among themselves, so it may exceed 1).
-    """
-
-    people: int
-    near: float
-    overlap: float
-    cover: float
-
-
-@dataclass(eq=False)
-class _Plan:
-    """Who stands where: those who were there, then those who were added.
-
-    Attributes:
-        boxes: Of everybody.
-        flat: Of everybody: True for who has no outline, and so cannot stand in front of newcomers.
-        covered: Of everybody: the share of the box behind others.
-        donors: Of those who were added.
-    """
-
-    boxes: list[Box]
-    flat: list[bool]
-    covered: list[float]
-    donors: list[Donor] = field(default_factory=list)
-
-    def load(self, box: Box) -> dict[int, float] | None:
-        """Return what a new person at ``box`` adds to everybody's covered share; the new one comes last.
-
-        None when they would stand before somebody who looks much taller, a close-up: nearer people do not look smaller.
-        """
-        added = {len(self.boxes): 0.0}
-        for j, other in enumerate(self.boxes):
-            w = min(box[2], other[2]) - max(box[0], other[0])
-            h = min(box[3], other[3]) - max(box[1], other[1])
-            if w <= 0 or h <= 0:
-                continue
-            nearer = box[3] >= other[3] or self.flat[j]
-            if nearer and box[3] - box[1] < _SMALLER * (other[3] - other[1]):
-                return None
-            behind = other if nearer else box
-            share = w * h / ((behind[2] - behind[0]) * (behind[3] - behind[1]))
-            key = j if nearer else len(self.boxes)
-            added[key] = added.get(key, 0.0) + share
-        return added
-
-    def add(self, box: Box, donor: Donor, load: dict[int, float]) -> None:
-        """Let somebody stand at ``box``."""
-        self.boxes.append(box)
-        self.flat.append(False)
-        self.covered.append(0.0)
-        self.donors.append(donor)
-        for j, share in load.items():
-            self.covered[j] += share
+Drawn = tuple[Pixels, NDArray[np.float64], NDArray[np.float64]]
+"""The picture, the visible share of everybody (n,) and the boxes of what is seen of them (n, 4): old ones first."""
 
 
 def gather(scene: Scene, context: Context, *, crowd: Crowd) -> Scene:
@@ -104,82 +46,48 @@ def gather(scene: Scene, context: Context, *, crowd: Crowd) -> Scene:
     Raises:
         DataError: nobody in the data set can be pasted, or a donor's image cannot be read.
     """
-    pool, size = donor_pool(context.dataset), (scene.pixels.shape[0], scene.pixels.shape[1])
-    plan = _plan(scene, context, crowd)
-    added = []
-    for donor, box in zip(plan.donors, plan.boxes[len(plan.boxes) - len(plan.donors) :], strict=True):
-        cutout = pool.cutout(donor, context.read)
-        added.append(fit(cutout, box, scene.pixels, mirror=bool(context.rng.random() < 0.5)))
-    added.sort(key=lambda person: person.box[3])
-    masks = object_masks(scene.annotations, size)
-    pixels, visible, seen = _draw(scene, masks, added)
-    n = len(scene.annotations)
-    newcomers = _annotate(added, new_ids(context.dataset, context.index, len(added)), visible[n:])
-    old = scene.annotations.with_(visible=np.where(scene.annotations.iscrowd, scene.annotations.visible, visible[:n]))
-    return Scene(pixels, Annotations.concatenate([old, newcomers]), seen)
-
-
-def _plan(scene: Scene, context: Context, crowd: Crowd) -> _Plan:
-    """Choose places and donors; people for whom no place is found stay away."""
-    annotations = scene.annotations
-    counted = np.flatnonzero(~annotations.iscrowd)
-    boxes: list[Box] = [(float(b[0]), float(b[1]), float(b[2]), float(b[3])) for b in annotations.boxes[counted]]
-    plan = _Plan(boxes, [annotations.outlines[int(i)] is None for i in counted], [0.0] * len(boxes))
     size = (scene.pixels.shape[0], scene.pixels.shape[1])
-    ground = estimate(annotations.boxes[counted], size)
-    for _ in range(crowd.people):
-        for _ in range(_TRIES):
-            if _seek(plan, ground, size, crowd, context):
+    added = sorted(_newcomers(scene, context, crowd), key=lambda person: person.box[3])
+    drawn = draw(scene, object_masks(scene.annotations, size), added)
+    return annotate(scene, added, drawn, new_ids(context.dataset, context.index, len(added)))
+
+
+def _newcomers(scene: Scene, context: Context, crowd: Crowd) -> list[Pasted]:
+    """Choose places and donors; people for whom no place is found stay away."""
+    annotations, pixels = scene.annotations, scene.pixels
+    counted, size = np.flatnonzero(~annotations.iscrowd), (pixels.shape[0], pixels.shape[1])
+    flat = np.array([annotations.outlines[int(i)] is None for i in counted], dtype=np.bool_)
+    standing = Standing.of(annotations.boxes[counted], flat, size)
+    ground, colour = estimate(standing.boxes, size), chroma(pixels)
+    pool, added = donor_pool(context.dataset), []
+    casting = Casting(pool, context.dataset.images[context.index].sha256)
+    apart, missed = True, 0
+    for _ in range(crowd.people if casting.donors else 0):
+        for last in (False,) * _PASSED_OVER + (True,):
+            found = seek(standing, ground, crowd, casting, context.rng, apart=apart)
+            if found is None:
                 break
-    return plan
+            casting.call(found[0])
+            cutout = pool.cutout(casting.donors[found[0]], context.read)
+            if _suits(cutout, colour) or last:
+                standing = found[1]
+                x1, y1, x2, y2 = (float(v) for v in standing.boxes[-1])
+                mirror = bool(context.rng.random() < 0.5)
+                added.append(fit(cutout, (x1, y1, x2, y2), pixels, chroma=colour, mirror=mirror))
+                break
+        missed += found is None
+        if missed > _GROUPS * crowd.people and (added or missed > _TRIES):
+            break
+        apart = found is None  # where nobody more can join a group, another one begins
+    return added
 
 
-def _seek(plan: _Plan, ground: Ground, size: tuple[int, int], crowd: Crowd, context: Context) -> bool:
-    """Try one place for one more person; True when it will do."""
-    foot, x, height = _place(plan, ground, size, crowd, context.rng)
-    if not _MIN_HEIGHT <= height <= 0.95 * size[0]:
-        return False
-    sha256 = context.dataset.images[context.index].sha256
-    donor = donor_pool(context.dataset).pick(context.rng, sha256, height, _UPSCALE)
-    if donor is None:
-        return False
-    if donor.height * _UPSCALE < height:  # enlarged they would be blurred: they stand farther away instead
-        height = donor.height * _UPSCALE
-        foot = ground.foot_of(height)
-    width = donor.width / donor.height * height
-    left = min(max(x - width / 2, 0.0), size[1] - width)
-    box = (left, foot - height, left + width, foot)
-    load = plan.load(box)
-    if left < 0 or box[1] < 0 or foot > size[0] or load is None:
-        return False
-    if max(share + (plan.covered[j] if j < len(plan.boxes) else 0.0) for j, share in load.items()) > crowd.cover:
-        return False
-    plan.add(box, donor, load)
-    return True
+def _suits(cutout: Cutout, colour: float) -> bool:
+    """Return False for people from a black and white picture in one that has colours."""
+    return cutout.chroma > _GREY or colour < _COLOUR
 
 
-def _place(
-    plan: _Plan, ground: Ground, size: tuple[int, int], crowd: Crowd, rng: np.random.Generator
-) -> tuple[float, float, float]:
-    """Draw where somebody stands: row of the feet, middle column, height in pixels."""
-    build = float(rng.uniform(0.92, 1.08))
-    if plan.boxes and rng.random() < crowd.near:
-        neighbour = int(rng.integers(len(plan.boxes)))
-        x1, y1, x2, y2 = plan.boxes[neighbour]
-        height, width = y2 - y1, x2 - x1
-        foot = min(y2 + height * float(rng.uniform(0.0 if plan.flat[neighbour] else -0.10, 0.14)), size[0] - 1.0)
-        reach = width * (1 - float(rng.uniform(0.7, 1.0)) * crowd.overlap)
-        x = (x1 + x2) / 2 + (reach if rng.random() < 0.5 else -reach)
-        if height >= 1.6 * width and y2 < size[0] - 2 and ground.height_at(y2) > 0:  # the neighbour tells the scale
-            return foot, x, build * height * ground.height_at(foot) / ground.height_at(y2)
-        return foot, x, build * ground.height_at(foot)
-    foot = float(rng.uniform(ground.farthest, ground.nearest))
-    return foot, float(rng.uniform(0, size[1])), build * ground.height_at(foot)
-
-
-def _draw(
-    scene: Scene, masks: tuple[ObjectMask, ...], added: list[Pasted]
-) -> tuple[Pixels, NDArray[np.float64], NDArray[np.float64]]:
+def draw(scene: Scene, masks: tuple[ObjectMask, ...], added: list[Pasted]) -> Drawn:
     """Draw from far to near; return the picture, everybody's visible share and the boxes of what is seen."""
     pixels, n = scene.pixels.copy(), len(masks)
     own = [*masks, *(ObjectMask(p.window, p.solid, True) for p in added)]
@@ -191,30 +99,37 @@ def _draw(
             shared = masks[j].window.common(person.window)
             if shared is not None and masks[j].exact and feet[j] > feet[k] and not scene.annotations.iscrowd[j]:
                 front = masks[j].pixels[shared.inside(masks[j].window)]
-                alpha[shared.inside(person.window)][front] = 0.0
+                alpha[shared.inside(person.window)][front] = 0
                 hidden[k][shared.inside(person.window)] |= front
         blend(pixels, person, alpha)
-        solid = alpha > 0.5
+        solid = alpha > 127
         for j in range(k):
             shared = own[j].window.common(person.window)
             if shared is not None and not (j < n and masks[j].exact and feet[j] > feet[k]):
                 hidden[j][shared.inside(own[j].window)] |= solid[shared.inside(person.window)]
     start = np.concatenate([scene.annotations.visible, np.ones(len(added))])
     boxes = np.concatenate([scene.annotations.boxes, np.array([p.box for p in added]).reshape(-1, 4)])
-    shown = np.array([1.0 - float(h[m.pixels].mean()) for m, h in zip(own, hidden, strict=True)])
+    shown = np.array(
+        [1.0 - np.count_nonzero(h & m.pixels) / np.count_nonzero(m.pixels) for m, h in zip(own, hidden, strict=True)]
+    )
     seen = [m.seen_box(h, b) for m, h, b in zip(own, hidden, boxes, strict=True)]
     return pixels, start * shown, np.array(seen).reshape(-1, 4)
 
 
-def _annotate(added: list[Pasted], ids: NDArray[np.int64], visible: NDArray[np.float64]) -> Annotations:
-    return Annotations.build(
+def annotate(scene: Scene, added: list[Pasted], drawn: Drawn, ids: NDArray[np.int64]) -> Scene:
+    """Return what was drawn with everybody in it; crowd regions keep their visible share."""
+    pixels, visible, seen = drawn
+    old, n = scene.annotations, len(scene.annotations)
+    newcomers = Annotations.build(
         np.array([person.box for person in added]),
         [person.category_id for person in added],
         ids,
         area=[person.area for person in added],
-        visible=visible,
+        visible=visible[n:],
         outlines=[person.outline for person in added],
     )
+    old = old.with_(visible=np.where(old.iscrowd, old.visible, visible[:n]))
+    return Scene(pixels, Annotations.concatenate([old, newcomers]), seen)
 
 
 def people_added(before: Scene, after: Scene) -> float:
@@ -233,11 +148,11 @@ CORRUPTIONS = (
         summary="The place fills with people who stand in front of each other.",
         cause="density",
         severities={
-            1: {"people": 3, "near": 0.80, "overlap": 0.50, "cover": 0.7},
-            2: {"people": 6, "near": 0.95, "overlap": 0.70, "cover": 0.9},
-            3: {"people": 10, "near": 0.97, "overlap": 0.75, "cover": 1.0},
-            4: {"people": 15, "near": 0.97, "overlap": 0.78, "cover": 1.05},
-            5: {"people": 22, "near": 0.97, "overlap": 0.80, "cover": 1.1},
+            1: {"people": 4, "overlap": 0.50},
+            2: {"people": 6, "overlap": 0.56},
+            3: {"people": 10, "overlap": 0.64},
+            4: {"people": 13, "overlap": 0.69},
+            5: {"people": 17, "overlap": 0.75},
         },
         steps=_steps,
         measure=Measure("people added", "", people_added),
@@ -249,5 +164,6 @@ CORRUPTIONS = (
             "Shadows are a dark spot at the feet only, and nobody sits. Without outlines people carry "
             "some of their old background along."
         ),
+        version=2,
     ),
 )

@@ -185,6 +185,7 @@ CORRUPTIONS = (
             "Covers are drawn, not photographed. Where the data has boxes only, a share of the box is "
             "covered, not of the person in it."
         ),
+        version=2,
         alters_negatives=False,
     ),
 )

@@ -97,3 +97,47 @@ def test_every_kind_of_cover_hides_more_as_its_level_rises(kind: object) -> None
     colors = cover.paint(float(levels[1]))
     assert colors.shape == (*cover.window.size, 3)
     assert np.isfinite(colors).all()
+
+
+def boxes_of_many_sizes() -> list[tuple[float, float, float, float]]:
+    """People of 3 to 250 pixels, apart from each other, some cut by each border of a picture of 640 x 480."""
+    boxes = [(200.0, 200.0, 290.0, 450.0), (420.0, 250.0, 470.0, 400.0), (520.5, 100.2, 540.7, 160.9)]
+    boxes += [
+        (100.0, 60.0, 110.0, 90.0),
+        (140.0, 60.0, 146.0, 78.0),
+        (170.3, 60.6, 173.9, 69.2),
+        (185.0, 60.0, 188.0, 65.0),
+    ]
+    boxes += [
+        (0.0, 150.0, 30.0, 260.0),
+        (600.0, 200.0, 640.0, 330.0),
+        (330.0, 0.0, 360.0, 70.0),
+        (330.0, 380.0, 390.0, 480.0),
+    ]
+    return boxes
+
+
+@pytest.mark.parametrize("severity", SEVERITIES)
+@pytest.mark.parametrize("outlined", [True, False])
+def test_the_visible_share_of_people_of_any_size_is_the_target_by_count_of_changed_pixels(
+    severity: int, outlined: bool
+) -> None:
+    """In a picture of noise hardly any cover has the colour of what it hides: what changed is what is hidden."""
+    hidden, boxes = float(get("occlusion").severities[severity]["hidden"]), boxes_of_many_sizes()
+    for seed in range(3):
+        noise = np.random.default_rng(seed).integers(0, 256, size=(480, 640, 3), dtype=np.uint8)
+        street = Street()
+        street.add(noise, boxes, tuple((body(box),) for box in boxes) if outlined else None)
+        made = corrupt(street.dataset, 0, make_variant("occlusion", severity, seed=seed), source=street.source)
+        changed = (made.pixels != noise).any(axis=2)
+        for box, visible in zip(boxes, made.annotations.visible, strict=True):
+            mask = np.zeros((480, 640), dtype=np.bool_)
+            x1, y1, x2, y2 = (int(np.floor(box[0])), int(np.floor(box[1])), int(np.ceil(box[2])), int(np.ceil(box[3])))
+            mask[y1:y2, x1:x2] = True
+            if outlined:
+                mask = inside(body(box), 480, 640)
+            # an outline's edge pixels belong to it or not by half a pixel, which is much of somebody small
+            pixel = 1.0 / mask.sum()
+            edge = 0.03 + 6 * pixel if outlined else 0.0
+            assert 1 - visible == pytest.approx(hidden, abs=0.05 + 2 * pixel), (box, seed)
+            assert changed[mask].mean() == pytest.approx(hidden, abs=0.05 + 2 * pixel + edge), (box, seed)
