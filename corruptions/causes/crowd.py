@@ -154,6 +154,7 @@ CORRUPTIONS = (
             4: {"people": 13, "overlap": 0.69},
             5: {"people": 17, "overlap": 0.75},
         },
+        ranges={"people": (0, 1000), "overlap": (0.0, 1.0)},
         steps=_steps,
         measure=Measure("people added", "", people_added),
         source=(
