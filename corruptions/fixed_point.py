@@ -85,21 +85,28 @@ def smoothed(field: Field, sigma: float) -> Field:
     return field
 
 
-def enlarged(field: Field, height: int, width: int) -> Field:
-    """Enlarge a small field to (height, width), bilinear between the centres of its cells: int32.
+def enlarged(field: Field, height: int, width: int, *, to_edges: bool = False) -> Field:
+    """Enlarge a small field to (height, width), bilinear between its values: int32.
 
-    Values must stay below 2^31 / 64 in size.
+    Args:
+        field: int32 (rows, columns); values must stay below 2^31 / 64 in size.
+        height: Pixels.
+        width: Pixels.
+        to_edges: The outermost values lie on the outermost pixels; else each value lies in the middle of its cell.
     """
-    low, high, share = _between(field.shape[0], height)
+    low, high, share = _between(field.shape[0], height, to_edges)
     rows = (field[low] * (_STEPS - share)[:, None] + field[high] * share[:, None] + _STEPS // 2) >> 6
-    low, high, share = _between(field.shape[1], width)
-    made: Field = (rows[:, low] * (_STEPS - share) + rows[:, high] * share + _STEPS // 2) >> 6
+    low, high, share = _between(field.shape[1], width, to_edges)
+    made: Field = (rows.take(low, axis=1) * (_STEPS - share) + rows.take(high, axis=1) * share + _STEPS // 2) >> 6
     return made
 
 
-def _between(cells: int, length: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
-    """Give for each of ``length`` pixels the cells before and after its centre and the latter's share in 64ths."""
-    place = np.clip((np.arange(length) + 0.5) * (cells / length) - 0.5, 0.0, cells - 1.0)
+def _between(cells: int, length: int, to_edges: bool) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+    """Give for each of ``length`` pixels the values before and after it and the latter's share in 64ths."""
+    if to_edges:
+        place = np.arange(length) * ((cells - 1) / max(length - 1, 1))
+    else:
+        place = np.clip((np.arange(length) + 0.5) * (cells / length) - 0.5, 0.0, cells - 1.0)
     steps = np.floor(place * _STEPS + 0.5).astype(np.int64)
     low = np.minimum(steps // _STEPS, cells - 1)
     return low, np.minimum(low + 1, cells - 1), (steps - low * _STEPS).astype(np.int32)
@@ -122,6 +129,7 @@ def displaced(pixels: Pixels, right: Field, down: Field) -> Pixels:
     whole = np.stack([x >> 5, y >> 5], axis=-1).astype(np.int16)
     part = ((y & 31) * 32 + (x & 31)).astype(np.uint16)
     if not part.any():  # OpenCV 5.0 mixes up the pixels of its nearest way when the second map is given
-        return np.asarray(cv2.remap(pixels, whole, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+        made = cv2.remap(pixels, whole, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
+        return np.asarray(made, dtype=np.uint8)
     made = cv2.remap(pixels, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(made, dtype=np.uint8)
