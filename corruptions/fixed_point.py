@@ -128,8 +128,6 @@ def displaced(pixels: Pixels, right: Field, down: Field) -> Pixels:
     y = down + np.arange(height, dtype=np.int32)[:, None] * 32
     whole = np.stack([x >> 5, y >> 5], axis=-1).astype(np.int16)
     part = ((y & 31) * 32 + (x & 31)).astype(np.uint16)
-    if not part.any():  # OpenCV 5.0 mixes up the pixels of its nearest way when the second map is given
-        made = cv2.remap(pixels, whole, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
-        return np.asarray(made, dtype=np.uint8)
+    # whole displacements too: the nearest way of OpenCV 5.0 goes wrong where the second map is given
     made = cv2.remap(pixels, whole, part, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(made, dtype=np.uint8)

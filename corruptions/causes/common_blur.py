@@ -155,7 +155,7 @@ def zoom(scene: Scene, context: Context, *, farthest: float, step: float) -> Sce
         rows, columns = math.ceil(height / factor - 1e-9), math.ceil(width / factor - 1e-9)
         top, left = (height - rows) // 2, (width - columns) // 2
         part = pixels[top : top + rows, left : left + columns]
-        total += cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
+        total += np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
     total += (count + 1) // 2
     total //= count + 1
     return scene.with_pixels(total.astype(np.uint8))

@@ -65,7 +65,7 @@ def displacement(spread: float, rng: np.random.Generator) -> Field:
     found = uniform / (_BLUR_CELLS * math.sqrt(4.0 * math.pi))
     bound = round(_BOUND * found)
     share = np.clip(field, -bound, bound) * (spread * 32.0 / found)
-    return np.floor(share + 0.5).astype(np.int32)
+    return np.asarray(np.floor(share + 0.5), dtype=np.int32)
 
 
 def pixelate(scene: Scene, context: Context, *, share: float) -> Scene:

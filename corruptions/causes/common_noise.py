@@ -76,7 +76,7 @@ def gaussian_table(sigma: float) -> NDArray[np.int16]:
     Rounding the noise is rounding the sum, for the pixels are whole numbers.
     """
     quantiles = (np.arange(_FINE) + 0.5) / _FINE
-    return np.round(ndtri(quantiles) * (sigma * 255.0)).astype(np.int16)
+    return np.asarray(np.round(ndtri(quantiles) * (sigma * 255.0)), dtype=np.int16)
 
 
 @lru_cache(maxsize=8)

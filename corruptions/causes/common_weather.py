@@ -36,6 +36,7 @@ from robust.corruptions.measures import RMS_CHANGE
 from robust.corruptions.plasma import SHADES, plasma
 
 _CODES = 256
+_FINE_WHITE = 255.0 * 16.0  # white in 16ths of a code value
 _CELL = 4  # pixels of the fractal's cells
 
 
@@ -71,7 +72,8 @@ def let_snow(scene: Scene, context: Context, *, snow: Snow) -> Scene:
     falling = moved_sum(layer, *trail(snow.length * scale, snow.sigma * scale, angle)).astype(np.uint16)
     falling = (falling + falling[::-1, ::-1]) * np.uint16(64) + np.uint16(32)
     kept, white, greyed = _snow_tables(snow.keep)
-    total = np.maximum(white.take(pixels), greyed.take(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))[..., None])
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    total = np.maximum(white.take(pixels), greyed.take(grey)[..., None])
     total += kept.take(pixels)
     total += falling[..., None]
     total >>= 6
@@ -87,10 +89,12 @@ def flakes(size: tuple[int, int], snow: Snow, rng: np.random.Generator) -> Pixel
     height, width = (max(1, round(side / min(scale, 1.0))) for side in size)
     flake = snow.flake * max(scale, 1.0)
     cells = (math.ceil(height / flake), math.ceil(width / flake))
-    grid = gaussian_table(snow.spread).take(rng.integers(0, 1 << 16, size=cells, dtype=np.uint16)).astype(np.int32)
-    field = enlarged(grid + round(snow.level * 255.0), height, width, to_edges=True)
-    field[field < snow.threshold * 255.0] = 0
-    layer = np.clip(field, 0, 255).astype(np.uint8)
+    noise = gaussian_table(snow.spread * 16.0).take(rng.integers(0, 1 << 16, size=cells, dtype=np.uint16))
+    # to whole cells, then cut: pixels fall on all places between two values alike
+    whole = (max(length, round(count * flake)) for length, count in zip((height, width), cells, strict=True))
+    field = enlarged(noise + np.int32(round(snow.level * _FINE_WHITE)), *whole, to_edges=True)[:height, :width]
+    field[field < snow.threshold * _FINE_WHITE] = 0
+    layer = np.asarray(np.clip((field + 8) >> 4, 0, 255), dtype=np.uint8)
     if scale < 1.0:
         layer = np.asarray(cv2.resize(layer, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
     return layer
@@ -117,7 +121,7 @@ def freeze(scene: Scene, context: Context, *, picture: float, ice: float) -> Sce
     if rng.integers(2):
         piece = np.ascontiguousarray(piece[:, ::-1])
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(piece, (width, height), interpolation=way)
+    resized = np.asarray(cv2.resize(piece, (width, height), interpolation=way), dtype=np.uint8)
     codes = np.arange(_CODES, dtype=np.float64)
     own, other = (np.floor(share * codes * 64.0 + 0.5).astype(np.uint16) for share in (picture, ice))
     total = own.take(pixels)
