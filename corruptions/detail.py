@@ -44,20 +44,21 @@ def dimmed(cells: int) -> Measure:
     return Measure(f"share of the scene's edges lost, at 1/{cells} of the longer side", "", of)
 
 
-def foreign(cells: int) -> Measure:
-    """Return the measure of how much of the detail is not the scene's, 0..1.
+def obscured(cells: int) -> Measure:
+    """Return the measure of how far the scene's own edges are lowered or lost among others.
 
-    It is 1 - the squared correlation of the steps before and after, of averages as for `dimmed`: 1 if nothing of the
-    scene is left, 0 if it had no detail.
+    It is 1 - squared slope x squared correlation of the steps before and after, of averages as for `dimmed`: the power
+    that the scene's edges keep times their share of the power of all. 1 if nothing of the scene is left, 0 if it had
+    no detail.
     """
 
     def of(before: Scene, after: Scene) -> float:
         same, shared, other = _products(_coarse(before.pixels, cells), _coarse(after.pixels, cells))
         if not same:
             return 0.0
-        return 1.0 - shared**2 / (same * other) if other else 1.0
+        return 1.0 - (shared / same) ** 2 * shared**2 / (same * other) if other else 1.0
 
-    return Measure(f"share of the detail that is not the scene's, at 1/{cells} of the longer side", "", of)
+    return Measure(f"power of the scene's edges lost or among others, at 1/{cells} of the longer side", "", of)
 
 
 def _coarse(pixels: Pixels, cells: int) -> Pixels:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from robust.corruptions.causes.common_blur import trail
 from robust.corruptions.causes.common_noise import SOURCE, gaussian_table
-from robust.corruptions.detail import dimmed, foreign
+from robust.corruptions.detail import dimmed, obscured
 from robust.corruptions.fixed_point import enlarged, moved_sum, scale_of
 from robust.corruptions.frost import PANES, SIDE, pane
 from robust.corruptions.laws import Context, Corruption, Parameters, Pixels, Scene, Step
@@ -201,7 +201,7 @@ CORRUPTIONS = (
             5: asdict(Snow(0.55, 0.3, 2.5, 0.85, 25.0, 12.0, 0.55)),
         },
         steps=_snow_steps,
-        measure=dimmed(160),
+        measure=obscured(80),
         source=SOURCE.format("snow"),
         limits="Streaks of one direction and their mirror image, at no distance: near and far are snowed on alike, and "
         "none lies on the ground.",
@@ -233,7 +233,7 @@ CORRUPTIONS = (
             )
         },
         steps=_fog_steps,
-        measure=foreign(80),
+        measure=obscured(80),
         source=SOURCE.format("plasma fractal of Fournier, Fussell and Carpenter 1982"),
         limits="Far things are no foggier than near ones, and the fog is never brighter than the brightest pixel.",
     ),

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from robust.corruptions.detail import DETAIL_LOST, detail, dimmed, foreign
+from robust.corruptions.detail import DETAIL_LOST, detail, dimmed, obscured
 from robust.corruptions.fixed_point import displaced, enlarged, moved_sum, scale_of, smoothed, whole_weights
 from robust.corruptions.laws import Pixels, Scene
 from robust.datasets.records import Annotations
@@ -90,7 +90,7 @@ def test_detail_is_counted_by_hand() -> None:
     assert detail(pixels) == 8.0  # one of two steps down, one of two to the right
     assert DETAIL_LOST.of(scene(pixels), scene(pixels // 2)) == 0.5
     one = np.zeros((1, 1, 3), dtype=np.uint8)
-    assert [m.of(scene(one), scene(one)) for m in (DETAIL_LOST, dimmed(80), foreign(80))] == [0.0, 0.0, 0.0]
+    assert [m.of(scene(one), scene(one)) for m in (DETAIL_LOST, dimmed(80), obscured(80))] == [0.0, 0.0, 0.0]
 
 
 def test_dimming_sees_the_scene_through_what_is_laid_over_it() -> None:
@@ -102,10 +102,11 @@ def test_dimming_sees_the_scene_through_what_is_laid_over_it() -> None:
     assert dimmed(160).of(scene(before), scene(np.full_like(before, 9))) == 1.0
 
 
-def test_foreign_detail_is_what_the_scene_cannot_explain() -> None:
+def test_half_the_height_is_a_quarter_of_the_power_and_as_much_other_detail_halves_it() -> None:
     before = noise(120, 160, high=100) // 4 * 4
     half = (before // 2 + 30).astype(np.uint8)
-    assert foreign(160).of(scene(before), scene(half)) == pytest.approx(0.0, abs=1e-9)
+    assert obscured(160).of(scene(before), scene(before)) == pytest.approx(0.0)
+    assert obscured(160).of(scene(before), scene(half)) == pytest.approx(0.75)
     equal = np.random.default_rng(5).permutation(half.reshape(-1, 3)).reshape(half.shape)  # as much again, by chance
-    assert foreign(160).of(scene(before), scene(half + equal)) == pytest.approx(0.5, abs=0.03)
-    assert foreign(160).of(scene(before), scene(np.full_like(before, 9))) == 1.0
+    assert obscured(160).of(scene(before), scene(half + equal)) == pytest.approx(0.875, abs=0.03)
+    assert obscured(160).of(scene(before), scene(np.full_like(before, 9))) == 1.0
