@@ -13,6 +13,10 @@ pixels of a picture whose longer side has 640 and grow with the picture:
   fractal spans 1024 pixels and is made every 4; finer octaves are below one code value.
 * ``brightness``: V of HSV rises by ``lift``, in shares of full white, and is clipped; hue and saturation stay. With S
   fixed, red, green and blue keep their ratio to V.
+
+The constants are kept where severity does not follow them: by mean square change of the pixels, snow 3 is no worse than
+2, frost 4 is milder than 3, and fog 4 is as thick as 3. What does rise is measured instead: how far the scene's own
+edges sink, and how far they are lost among others.
 """
 
 from __future__ import annotations
@@ -204,7 +208,7 @@ CORRUPTIONS = (
         measure=obscured(80),
         source=SOURCE.format("snow"),
         limits="Streaks of one direction and their mirror image, at no distance: near and far are snowed on alike, and "
-        "none lies on the ground.",
+        "none lies on the ground. Severity 3 hardly harms more than 2, as published.",
     ),
     Corruption(
         name="frost",
