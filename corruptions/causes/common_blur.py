@@ -187,6 +187,7 @@ CORRUPTIONS = (
         summary="The lens is out of focus.",
         cause="blur",
         severities={s: {"radius": r} for s, r in zip((1, 2, 3, 4, 5), (3.0, 4.0, 6.0, 8.0, 10.0), strict=True)},
+        ranges={"radius": (0.0, 100.0)},
         steps=_defocus_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("disc of confusion"),
@@ -203,6 +204,7 @@ CORRUPTIONS = (
                 (1, 2, 3, 4, 5), ((0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)), strict=True
             )
         },
+        ranges={"sigma": (0.1, 20.0), "reach": (1, 8), "passes": (1, 20)},
         steps=_glass_steps,
         measure=dimmed(80),
         source=SOURCE.format("local shuffling between two Gaussian blurs"),
@@ -219,6 +221,7 @@ CORRUPTIONS = (
                 (1, 2, 3, 4, 5), ((21.0, 3.0), (31.0, 5.0), (31.0, 8.0), (31.0, 12.0), (41.0, 15.0)), strict=True
             )
         },
+        ranges={"length": (1.0, 200.0), "sigma": (0.1, 200.0)},
         steps=_motion_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("line with half a Gaussian's fading"),
@@ -235,6 +238,7 @@ CORRUPTIONS = (
                 (1, 2, 3, 4, 5), ((1.11, 0.01), (1.15, 0.01), (1.2, 0.02), (1.24, 0.02), (1.3, 0.03)), strict=True
             )
         },
+        ranges={"farthest": (1.01, 2.0), "step": (0.01, 0.5)},
         steps=_zoom_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("mean of zoomed copies"),

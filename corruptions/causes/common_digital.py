@@ -101,6 +101,7 @@ CORRUPTIONS = (
         summary="Little contrast: haze, glare, a dirty lens, a badly set camera.",
         cause="digital",
         severities={s: {"gain": gain} for s, gain in zip((1, 2, 3, 4, 5), (0.4, 0.3, 0.2, 0.1, 0.05), strict=True)},
+        ranges={"gain": (0.0, 1.0)},
         steps=_contrast_steps,
         measure=dimmed(160),
         source=SOURCE.format("contrast about the mean"),
@@ -116,6 +117,7 @@ CORRUPTIONS = (
             s: {"strength": strength}
             for s, strength in zip((1, 2, 3, 4, 5), (12.5, 16.25, 21.25, 25.0, 30.0), strict=True)
         },
+        ranges={"strength": (0.0, 200.0)},
         steps=_elastic_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("elastic distortion after Simard et al. 2003"),
@@ -128,6 +130,7 @@ CORRUPTIONS = (
         summary="Too few pixels, shown as squares.",
         cause="digital",
         severities={s: {"share": share} for s, share in zip((1, 2, 3, 4, 5), (0.6, 0.5, 0.4, 0.3, 0.25), strict=True)},
+        ranges={"share": (0.01, 1.0)},
         steps=_pixelate_steps,
         measure=DETAIL_LOST,
         source=SOURCE.format("box average and nearest neighbour"),
@@ -140,6 +143,7 @@ CORRUPTIONS = (
         summary="The picture is compressed too much: blocks, ringing, lost colour.",
         cause="digital",
         severities={s: {"quality": quality} for s, quality in zip((1, 2, 3, 4, 5), (25, 18, 15, 10, 7), strict=True)},
+        ranges={"quality": (1, 100)},
         steps=_jpeg_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("JPEG") + "; ITU-T T.81 with libjpeg's quality scale",

@@ -116,6 +116,7 @@ CORRUPTIONS = (
         severities={
             s: {"sigma": sigma} for s, sigma in zip((1, 2, 3, 4, 5), (0.08, 0.12, 0.18, 0.26, 0.38), strict=True)
         },
+        ranges={"sigma": (0.0, 10.0)},
         steps=_gaussian_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("additive Gaussian noise"),
@@ -129,6 +130,7 @@ CORRUPTIONS = (
         severities={
             s: {"photons": photons} for s, photons in zip((1, 2, 3, 4, 5), (60.0, 25.0, 12.0, 5.0, 3.0), strict=True)
         },
+        ranges={"photons": (1.0, 1e6)},
         steps=_shot_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("Poisson noise"),
@@ -142,6 +144,7 @@ CORRUPTIONS = (
         severities={
             s: {"amount": amount} for s, amount in zip((1, 2, 3, 4, 5), (0.03, 0.06, 0.09, 0.17, 0.27), strict=True)
         },
+        ranges={"amount": (0.0, 1.0)},
         steps=_impulse_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("salt-and-pepper noise"),

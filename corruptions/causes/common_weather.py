@@ -204,6 +204,15 @@ CORRUPTIONS = (
             4: asdict(Snow(0.55, 0.3, 4.5, 0.85, 25.0, 8.0, 0.65)),
             5: asdict(Snow(0.55, 0.3, 2.5, 0.85, 25.0, 12.0, 0.55)),
         },
+        ranges={
+            "level": (-1.0, 2.0),
+            "spread": (0.0, 2.0),
+            "flake": (1.0, 20.0),
+            "threshold": (0.0, 1.0),
+            "length": (1.0, 200.0),
+            "sigma": (0.1, 200.0),
+            "keep": (0.0, 1.0),
+        },
         steps=_snow_steps,
         measure=obscured(80),
         source=SOURCE.format("snow"),
@@ -220,6 +229,7 @@ CORRUPTIONS = (
                 (1, 2, 3, 4, 5), ((1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)), strict=True
             )
         },
+        ranges={"picture": (0.0, 1.0), "ice": (0.0, 1.0)},
         steps=_frost_steps,
         measure=dimmed(160),
         source=SOURCE.format("frost"),
@@ -236,6 +246,7 @@ CORRUPTIONS = (
                 (1, 2, 3, 4, 5), ((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)), strict=True
             )
         },
+        ranges={"thickness": (0.0, 20.0), "decay": (1.1, 5.0)},
         steps=_fog_steps,
         measure=obscured(80),
         source=SOURCE.format("plasma fractal of Fournier, Fussell and Carpenter 1982"),
@@ -246,6 +257,7 @@ CORRUPTIONS = (
         summary="The picture is too bright: daylight changes, exposure follows late.",
         cause="weather",
         severities={s: {"lift": lift} for s, lift in zip((1, 2, 3, 4, 5), (0.1, 0.2, 0.3, 0.4, 0.5), strict=True)},
+        ranges={"lift": (0.0, 1.0)},
         steps=_brightness_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("value of HSV raised"),
