@@ -33,7 +33,7 @@ GOLDEN: dict[str, str] = {
     "night": "v3 48c6e5d19fcc8138 9ddd2c0f384bac5c 4d41af8fdd7b7874",
     "occlusion": "v2 98be7498e4030589 edee72de9a23c8d1 78a86f705bfad40e",
     "out_of_focus": "v1 36100b25d2948abb 063679dcafc3947c 500f760741276769",
-    "overexposure": "v1 3f5557454ee29eca ad4b1e5682f178cf 941cd5415bedbe2d",
+    "overexposure": "v1 33a3c0d76bf9d80e 8f05cf369fd2b0a3 a819cbe1eb6c6fe7",
     "pixelate": "v1 d52b2b3cd768613a f2feff9f92f15034 0f70ba94a04caa0c",
     "rainfall": "v1 6226198eaefd54a7 1681c44542f84258 92144d8e712ec2ac",
     "roll": "v1 f20325c9f127bbea 3edcb6d8325ad6f9 6a6953a2b58ba4c7",
@@ -42,7 +42,7 @@ GOLDEN: dict[str, str] = {
     "snow": "v1 b40afde5f59ea1bc a579ab669903063a 6ceee8475e41e32b",
     "snowfall": "v1 f295b60c3f650f1d caedd68e46acfc56 a78fe5dfe90285d2",
     "steep_view": "v1 db723cf89ee08383 50868fcdbb6d234f a839390a0ba31fc9",
-    "underexposure": "v1 ebc459c6ba526550 c0a5a5b4420a28aa d110e20d12f10172",
+    "underexposure": "v1 392bed832d1575ca d64cb1f55a57d123 fa068378d6b294b7",
     "zoom_blur": "v1 208c2278baaf59e9 30955087a4e0a506 d6d20c5768374a47",
 }
 
