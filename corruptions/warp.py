@@ -7,8 +7,9 @@ box goes around it (Kalra et al. 2021). `box_inflation` measures what that costs
 (the rest is hidden) joins the ellipse. Regions to ignore keep all of their corners: they must cover what they covered.
 
 Leaving the picture. ``visible`` is multiplied by the share of the shape that is still inside, so the rule for ignoring
-what is hardly visible holds; what is gone, or thinner than a hundredth of a pixel, is removed. Boxes, areas and
-outlines end at the border of the picture, as in any annotated photograph.
+what is hardly visible holds; what is gone, or thinner than a hundredth of a pixel, is removed. That share is counted in
+the picture before the move: perspective inflates what lies outside of the new picture, and somebody of whom most is
+left would count as gone. Boxes, areas and outlines end at the border of the picture, as in any annotated photograph.
 
 Places that the camera had not seen get a flat grey. Mirroring the picture there would show people without a box, and
 zooming in until nothing is missing would make everybody larger (easier to find) and cut away more than half of a 4:3
@@ -115,7 +116,7 @@ def move(scene: Scene, homography: Homography) -> Scene:
     growth = np.array([one.growth for one in ones], dtype=np.float64)
     stayed = stayed.with_(
         boxes=boxes,
-        area=stayed.area * growth * share,
+        area=stayed.area * growth,
         visible=stayed.visible * share,
         outlines=tuple(one.outline for one in ones),
     )
@@ -126,7 +127,14 @@ def move(scene: Scene, homography: Homography) -> Scene:
 
 @dataclass(frozen=True, eq=False)
 class _Moved:
-    """An object after the move: box and outline inside the picture, share of it there, area as a multiple of before."""
+    """An object after the move.
+
+    Attributes:
+        box: Around what is inside the picture.
+        outline: Of what is inside.
+        share: How much of the object before the move is still in the picture, 0..1.
+        growth: Area inside the picture as a multiple of the area before.
+    """
 
     box: NDArray[np.float64]
     outline: Outline | None
@@ -136,15 +144,20 @@ class _Moved:
 
 def _move(box: NDArray[np.float64], outline: Outline | None, crowd: bool, homography: Homography) -> _Moved | None:
     size = homography.size
-    before = shape_of(box, outline, crowd=crowd)
+    # what lay outside before is no part of the picture, and may lie behind the new camera
+    before = [clip(polygon, size) for polygon in shape_of(box, outline, crowd=crowd)]
     shape = [homography(polygon) for polygon in before]
-    parts = [homography(polygon) for polygon in outline or ()]
-    new = box_inside([*shape, *parts], size)
-    whole, left = sum(map(area, shape)), sum(area(clip(polygon, size)) for polygon in shape)
-    if new is None or left <= 0 or (new[2:] - new[:2]).min() < _THINNEST:
+    left = [clip(polygon, size) for polygon in shape]
+    parts = [homography(clip(polygon, size)) for polygon in outline or ()]
+    new, whole, area_left = box_inside([*shape, *parts], size), sum(map(area, before)), sum(map(area, left))
+    if new is None or area_left <= 0 or (new[2:] - new[:2]).min() < _THINNEST:
         return None
     cut = tuple(part for part in (clip(polygon, size) for polygon in parts) if area(part) > 0)
-    return _Moved(new, cut or None, min(1.0, left / whole), whole / sum(map(area, before)))
+    back = homography.inverse  # lines stay lines: this is the shape before, cut where the new picture ends
+    kept = sum(
+        area(old if now is all_of_it else back(now)) for old, all_of_it, now in zip(before, shape, left, strict=True)
+    )
+    return _Moved(new, cut or None, min(1.0, kept / whole), area_left / whole)
 
 
 def shape_of(box: NDArray[np.float64], outline: Outline | None, *, crowd: bool = False) -> tuple[Polygon, ...]:

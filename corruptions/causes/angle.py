@@ -87,6 +87,7 @@ CORRUPTIONS = (
             "outline are estimated: on drawn pedestrians at severity 3 they have 0.94 times the area of the exact box "
             "(IoU 0.90; the box around the old corners: 1.24 times)."
         ),
+        version=2,
         moves_objects=True,
         random=False,
     ),

@@ -182,6 +182,48 @@ def test_half_of_a_person_out_of_the_picture_is_half_visible() -> None:
     assert area(outline[0]) == pytest.approx(600)
 
 
+def seen_before(turn: Homography, shape: NDArray[np.bool_]) -> float:
+    """Share of a shape's pixels whose centres the turn leaves in the picture, one by one."""
+    rows, columns = np.nonzero(shape)
+    x, y = turn(np.stack([columns + 0.5, rows + 0.5], axis=1)).T
+    height, width = turn.size
+    return float(((x >= 0) & (x <= width) & (y >= 0) & (y <= height)).mean())
+
+
+@pytest.mark.parametrize("degrees", [20.0, 42.0, 56.0])
+@pytest.mark.parametrize("outlined", [True, False])
+def test_the_visible_share_counts_pixels_of_the_clean_picture(degrees: float, outlined: bool) -> None:
+    size, box = (480, 640), (60.0, 0.0, 180.0, 400.0)
+    turn = pitched(degrees, 60, size)
+    polygon = body(box) if outlined else ellipse(np.array(box))
+    moved = move(one(list(box), (polygon,) if outlined else None, size), turn)
+    assert moved.annotations.visible[0] == pytest.approx(seen_before(turn, inside(polygon, *size)), abs=0.005)
+    assert moved.inside == pytest.approx(moved.annotations.visible)
+
+
+def test_who_is_mostly_in_the_steep_picture_still_counts() -> None:
+    size, turn = (480, 640), pitched(56, 60, (480, 640))
+    block = np.array([[60.0, 0.0], [180.0, 0.0], [180.0, 400.0], [60.0, 400.0]])
+    moved = move(one([60, 0, 180, 400], (block,), size), turn).annotations
+    shape = np.zeros(size, dtype=np.bool_)
+    shape[:400, 60:180] = True
+    assert moved.visible[0] == pytest.approx(seen_before(turn, shape), abs=0.005)
+    assert moved.visible[0] > 0.5
+    projected = area(clip(turn(block), size))
+    assert moved.area[0] == pytest.approx(projected)  # the area is that of what the new picture shows
+    assert projected < 0.25 * area(turn(block))
+
+
+def test_a_box_that_reached_out_of_the_picture_to_behind_the_new_camera_is_cut_first() -> None:
+    size, turn = (480, 640), pitched(56, 60, (480, 640))
+    reaching = move(one([300, -400, 340, 300], size=size), turn).annotations
+    assert reaching.boxes[0, 0] < 320 < reaching.boxes[0, 2]
+    assert reaching.boxes[0, 1] >= 0
+    assert reaching.boxes[0, 3] == pytest.approx(turn(np.array([[320.0, 300.0]]))[0, 1], abs=0.5)
+    assert 0 < reaching.visible[0] <= 1
+    assert len(move(one([300, -400, 340, -10], size=size), turn).annotations) == 0
+
+
 def test_who_leaves_is_removed_and_who_nearly_leaves_is_ignored() -> None:
     street = Street()
     boxes = [(10.0, 20.0, 20.0, 80.0), (95.0, 20.0, 105.0, 80.0), (148.5, 20.0, 158.5, 80.0)]
