@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robust.corruptions.laws import Pixels, Scene
-from robust.corruptions.polygons import Polygon, area, box_inside, clip
+from robust.datasets.polygons import Polygon, area, box_inside, clip
 from robust.datasets.records import Outline
 
 FILL = 114

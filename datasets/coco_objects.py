@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from robust.datasets.polygons import area, clip
 from robust.datasets.problems import Problem, error, warning
 from robust.datasets.records import Annotations, ImageRecord, Outline
 from robust.datasets.yolo_labels import OVERHANG_PX
@@ -116,7 +117,7 @@ class AnnotationReader:
             iscrowd=_flag(item, "iscrowd") or _flag(item, "ignore"),
             area=_number(item, "area", (clipped[2] - clipped[0]) * (clipped[3] - clipped[1]), math.inf),
             visible=_number(item, "visible", 1.0, 1.0),
-            outline=_outline(item.get("segmentation")),
+            outline=_outline(item.get("segmentation"), image),
         )
 
 
@@ -158,14 +159,21 @@ def _number(item: dict[str, Any], key: str, default: float, most: float) -> floa
     return float(value)
 
 
-def _outline(value: Any) -> Outline | None:
-    """Read polygons; run-length masks, and parts of fewer than three points, have no outline."""
+def _outline(value: Any, image: ImageRecord) -> Outline | None:
+    """Read polygons, cut at the border like the box: an outline belongs to its box.
+
+    Run-length masks, and parts of fewer than three points or outside of the image, have no outline.
+    """
     if not isinstance(value, list):
         return None
     parts = []
     for part in value:
         if not isinstance(part, list) or len(part) % 2 or not _finite(part):
             raise _Wrong("annotation-outline", "a polygon must be [x1, y1, x2, y2, ...], finite numbers.")
-        if len(part) >= 6:
-            parts.append(np.asarray(part, dtype=np.float64).reshape(-1, 2))
+        if len(part) < 6:
+            continue
+        whole = np.asarray(part, dtype=np.float64).reshape(-1, 2)
+        cut = clip(whole, (image.height, image.width))
+        if cut is whole or area(cut) > 0:
+            parts.append(cut)
     return tuple(parts) or None

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import math
 import re
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,10 +13,12 @@ from numpy.typing import NDArray
 
 from robust.corruptions.apply import corrupt
 from robust.corruptions.laws import Scene
-from robust.corruptions.polygons import area, box_inside, clip
 from robust.corruptions.registry import get, make_variant
 from robust.corruptions.suites import load_suite
 from robust.corruptions.warp import FILL, Homography, box_inflation, ellipse, move, move_pixels, pitched, rolled
+from robust.datasets.coco import scan_coco
+from robust.datasets.images import write_image
+from robust.datasets.polygons import area, box_inside, clip
 from robust.datasets.records import Annotations, Outline
 from robust.datasets.synthetic.scene import draw_scene, image_rng
 from robust.errors import UsageError
@@ -252,6 +256,34 @@ def test_an_outline_of_the_visible_part_only_does_not_shrink_the_whole_box() -> 
     assert (made.boxes[0, :2] <= bare.boxes[0, :2]).all()
     assert (made.boxes[0, 2:] >= bare.boxes[0, 2:]).all()
     assert made.visible[0] == 0.4
+
+
+def test_somebody_whom_a_coco_file_draws_beyond_the_border_is_moved_by_the_outline(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", backdrop(*SIZE, seed=1))
+    block = [-60, 130, 40, 130, 40, 200, -60, 200]
+    values = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 320, "height": 240}],
+        "categories": [{"id": 1, "name": "person"}],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 1,
+                "bbox": [-60, 130, 100, 70],
+                "segmentation": [block],
+                "area": 7000,
+            }
+        ],
+    }
+    (tmp_path / "set.json").write_text(json.dumps(values), encoding="utf-8")
+    dataset = scan_coco(tmp_path / "set.json", "test").dataset
+    turn = pitched(20, 60, SIZE)
+    made = move(Scene.start(np.zeros((*SIZE, 3), dtype=np.uint8), dataset.annotations[0]), turn).annotations
+    corners = turn(np.array([[0.0, 130.0], [40.0, 130.0], [40.0, 200.0], [0.0, 200.0]]))
+    assert (corners >= 0).all()
+    assert made.boxes[0] == pytest.approx(around(corners))
+    assert made.area[0] == pytest.approx(7000 * area(corners) / (40 * 70))  # an ellipse would grow by another factor
+    assert made.visible[0] == 1.0
 
 
 def test_regions_to_ignore_keep_all_of_their_corners() -> None:

@@ -95,6 +95,23 @@ def test_a_box_beyond_the_border_is_cut_there(tmp_path: Path) -> None:
     assert "annotation id 2" in scan.problems[0].message
 
 
+def test_an_outline_beyond_the_border_is_cut_there_and_its_area_stays(tmp_path: Path) -> None:
+    slanted = [-20, 5, 20, 5, 20, 45]  # the border is crossed at (0, 5) and (0, 25)
+    outside = [-9, 5, -3, 5, -3, 9]
+    values = coco_values(
+        1,
+        [
+            annotation(bbox=[-20, 5, 40, 40], segmentation=[slanted, outside], area=812),
+            annotation(id=2, bbox=[-20, 5, 40, 40], segmentation=[outside]),
+        ],
+    )
+    first = scan_coco(make_coco(tmp_path / "set.json", values), "test").dataset.annotations[0]
+    assert first.outlines[0] is not None
+    assert [sorted(part.tolist()) for part in first.outlines[0]] == [[[0, 5], [0, 25], [20, 5], [20, 45]]]
+    assert first.area[0] == 812
+    assert first.outlines[1] is None  # what remains is only the box
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
