@@ -16,7 +16,7 @@ person in it; images without objects stay as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -69,7 +69,7 @@ def hide(scene: Scene, context: Context, *, hidden: float) -> Scene:
     for i in order:
         visible[i] *= 1.0 - parts[i].share(covered)
         seen[i] = parts[i].seen_box(covered[parts[i].window.slices], annotations.boxes[i])
-    return Scene(pixels, annotations.with_(visible=visible), seen)
+    return replace(scene, pixels=pixels, annotations=annotations.with_(visible=visible), seen=seen)
 
 
 def visible_parts(masks: Sequence[ObjectMask], order: Sequence[int], size: tuple[int, int]) -> list[ObjectMask]:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from robust.corruptions.apply import corrupt
-from robust.corruptions.causes.occlusion import visible_parts
+from robust.corruptions.causes.occlusion import hide, visible_parts
 from robust.corruptions.covers import KINDS, Site
+from robust.corruptions.laws import Context, Scene
 from robust.corruptions.masks import object_masks
 from robust.corruptions.records import SEVERITIES
 from robust.corruptions.registry import get, make_variant
@@ -67,6 +70,18 @@ def test_ignored_regions_get_no_cover_and_visible_shares_multiply() -> None:
     variant = make_variant("occlusion", 2, overrides={"hidden": 0.3})
     made = corrupt(street.dataset, 0, variant, source=street.source).annotations
     assert made.visible == pytest.approx([1.0, 0.35, 0.7], abs=0.03)
+
+
+def test_a_cover_does_not_forget_what_a_moved_camera_left_in_the_picture() -> None:
+    street = street_with(APART, outlined=False)
+    clean = Scene.start(street.pixels[street.images[0].sha256], street.annotations[0])
+    left = np.array([0.5, 1.0, 0.75])
+    moved = replace(clean, annotations=clean.annotations.with_(visible=left), inside=left)
+    context = Context(np.random.default_rng(0), street.dataset, 0, street.source)
+    covered = hide(moved, context, hidden=0.3)
+    assert covered.inside is not None
+    assert covered.inside.tolist() == left.tolist()
+    assert covered.annotations.visible == pytest.approx(0.7 * left, abs=0.03)
 
 
 def test_images_without_objects_stay_as_they_are() -> None:
