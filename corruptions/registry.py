@@ -74,7 +74,8 @@ def make_variant(
 
     Raises:
         UnknownName: the corruption or a parameter does not exist.
-        UsageError: the severity is outside 1..5, or a parameter has the wrong type or is outside its range.
+        UsageError: the severity is outside 1..5, a parameter has the wrong type or is outside its range, or parameters
+            cannot be together.
     """
     if name == CLEAN:
         return Variant(CLEAN, 0)
@@ -89,6 +90,8 @@ def make_variant(
             raise UnknownName(f"parameter of {name}", key, parameters)
         allowed = corruption.ranges.get(key, (0.0, math.inf))
         parameters[key] = _checked(f"{name}.{key}", value, parameters[key], allowed)
+    if overrides:
+        corruption.steps(parameters, (1, 1))  # what cannot be together is refused here, not at the first image
     policy = ground_truth or corruption.ground_truth
     return Variant(name, severity, seed, tuple(sorted(parameters.items())), policy, corruption.version)
 

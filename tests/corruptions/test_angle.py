@@ -22,7 +22,7 @@ from robust.datasets.polygons import area, box_inside, clip
 from robust.datasets.records import Annotations, Outline
 from robust.datasets.synthetic.scene import draw_scene, image_rng
 from robust.errors import UsageError
-from tests.corruptions.street import Street, backdrop, body, hard_street, inside
+from tests.corruptions.street import Street, backdrop, body, inside
 
 SIZE = (240, 320)
 TURNS = [rolled(30, SIZE), rolled(-75, SIZE), pitched(20, 60, SIZE), pitched(50, 60, SIZE)]
@@ -348,9 +348,16 @@ def test_the_error_of_boxes_without_outlines_is_the_one_that_the_limits_state(na
 
 
 def test_impossible_angles_are_refused() -> None:
-    street = hard_street()
-    with pytest.raises(UsageError, match="70"):
-        corrupt(street.dataset, 0, make_variant("steep_view", 1, overrides={"degrees": 70.0}), source=street.source)
+    with pytest.raises(UsageError, match="from 0 to 59"):
+        make_variant("steep_view", 1, overrides={"degrees": 70.0})
+    together = {"degrees": 58.0, "field_of_view": 80.0}  # each alone is allowed
+    with pytest.raises(UsageError, match="58 degrees with a field of view of 80"):
+        make_variant("steep_view", 1, overrides=together)
+    Path("steep.yaml").write_text(
+        "corruptions: [{name: steep_view, parameters: {degrees: 58.0, field_of_view: 80.0}}]", encoding="utf-8"
+    )
+    with pytest.raises(UsageError, match="field of view of 80"):
+        load_suite("steep.yaml")
     with pytest.raises(ValueError, match="vertical"):
         pitched(60, 60, SIZE)
 

@@ -49,3 +49,10 @@ def test_wrong_severities_and_parameters_are_refused() -> None:
         make_variant("night", 1, overrides={"stop": 1.0})
     with pytest.raises(UsageError, match="must be of type int"):
         make_variant("crowd", 1, overrides={"people": 2.5})
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_ends_of_every_table_may_be_set_by_hand(name: str) -> None:
+    for severity in (1, 5):
+        row = get(name).severities[severity]
+        assert make_variant(name, severity, overrides=row) == make_variant(name, severity)
