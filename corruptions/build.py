@@ -17,6 +17,7 @@ from robust.corruptions.built import (
     MANIFEST,
     SCHEMA,
     bytes_sha256,
+    checked_manifest,
     image_folder,
 )
 from robust.corruptions.laws import ImageSource
@@ -64,9 +65,9 @@ def build(
 ) -> tuple[BuiltVariant, ...]:
     """Write every variant of a suite below ``out``, one folder each (``night-3``).
 
-    A folder appears whole or not at all. Variants that are there already, made of the same data by the same recipe, are
-    left alone, so an interrupted build goes on where it was. Images are PNG: the pixels are the variant's, bit for bit.
-    `robust.corruptions.built` reads a folder back in place of the variant.
+    A folder appears whole or not at all. Variants that are there already are left alone, so an interrupted build goes
+    on where it was; all of their files are checked first, as `robust.corruptions.built` does, which reads a folder back
+    in place of the variant. Images are PNG: the pixels are the variant's, bit for bit.
 
     Args:
         dataset: The clean split.
@@ -76,20 +77,24 @@ def build(
         report: Told (done, total) images.
 
     Raises:
-        DataError: an image cannot be read, or a variant's folder holds something else.
+        DataError: an image cannot be read, or what is there in a variant's folder is none, is of other data, or was
+            made with other versions of the libraries.
+        UsageError: the variant there was made by another recipe or an older version.
+        IntegrityError: a file of the variant there is damaged.
     """
     total, built = len(suite.variants) * len(dataset), []
-    for position, variant in enumerate(suite.variants):
-        folder, done = Path(out) / variant.name.replace("/", "-"), position * len(dataset)
-        found = _found(folder, dataset, variant)
-        if found is None:
+    folders = [Path(out) / variant.name.replace("/", "-") for variant in suite.variants]
+    there = [_found(folder, dataset, variant) for folder, variant in zip(folders, suite.variants, strict=True)]
+    for position, (variant, folder, found) in enumerate(zip(suite.variants, folders, there, strict=True)):
+        done, one = position * len(dataset), found
+        if one is None:
             with whole_folder(folder) as temporary:
                 corrupted = _write_images(dataset, variant, temporary, source, _shifted(report, done, total))
                 manifest = _write_labels(dataset, corrupted, variant, temporary)
-            found = _record(folder, variant, manifest, found=False)
+            one = _record(folder, variant, manifest, found=False)
         elif report is not None:
             report(done + len(dataset), total)
-        built.append(found)
+        built.append(one)
     return tuple(built)
 
 
@@ -161,17 +166,10 @@ def _hashes(folder: Path, corrupted: Dataset) -> dict[str, str]:
 
 
 def _found(folder: Path, dataset: Dataset, variant: Variant) -> BuiltVariant | None:
-    """Return what was built here before from the same data by the same recipe; None otherwise."""
-    file = folder / MANIFEST
-    if not file.is_file():
+    """Return what was built here before; None where there is no manifest."""
+    if not (folder / MANIFEST).is_file():
         return None
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        same = (manifest["schema"], manifest["recipe_sha256"]) == (SCHEMA, variant.sha256)
-        same &= manifest["source"]["fingerprint"] == dataset.fingerprint
-    except (ValueError, KeyError, TypeError):
-        return None  # not ours: the folder is in the way, and `whole_folder` says so
-    return _record(folder, variant, manifest, found=True) if same else None
+    return _record(folder, variant, checked_manifest(folder, dataset, variant), found=True)
 
 
 def _record(folder: Path, variant: Variant, manifest: dict[str, Any], *, found: bool) -> BuiltVariant:

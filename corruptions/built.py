@@ -28,6 +28,19 @@ LIBRARIES = ("albumentations", "numpy", "opencv-python", "scipy")
 """What can change the pixels."""
 ANNOTATION_FIELDS = ("boxes", "category_ids", "ids", "iscrowd", "area", "visible")
 
+_SHAPES = {
+    "variant": str,
+    "recipe": dict,
+    "recipe_sha256": str,
+    "source": dict,
+    "fingerprint": str,
+    "n_images": int,
+    "n_objects": int,
+    "n_ignored": int,
+    "libraries": dict,
+    "images": list,
+    "files": dict,
+}
 _BUILD_AGAIN = "Remove that folder and build it again: robust variants build DATA OUT."
 
 
@@ -95,10 +108,33 @@ def read_built(sources: Sequence[Path], dataset: Dataset, suite: Suite) -> dict[
             variant = _variant_of(folder, manifest, wanted, suite)
             if variant.sha256 in found:
                 raise UsageError(f"Variant {variant.name} is given twice, the second time by {folder}.")
-            _check_source(folder, manifest, dataset)
-            _check_files(folder, manifest)
-            found[variant.sha256] = _open(folder, manifest, dataset, variant)
+            found[variant.sha256] = _checked(folder, manifest, dataset, variant)
     return found
+
+
+def checked_manifest(folder: Path, dataset: Dataset, variant: Variant) -> dict[str, Any]:
+    """Return the manifest of a built variant that `read_built` would take in place of ``variant``.
+
+    Args:
+        folder: Of one variant; it holds a manifest.
+        dataset: The clean split that it must be made of.
+        variant: The recipe that it must be made by.
+
+    Raises:
+        UsageError: the manifest is of another version or recipe.
+        DataError: it was made of other data, or with other versions of the libraries.
+        IntegrityError: the manifest is damaged, or a file is missing or is not the one that was built.
+    """
+    manifest = _read_manifest(folder)
+    _checked(folder, manifest, dataset, variant)
+    return manifest
+
+
+def _checked(folder: Path, manifest: Mapping[str, Any], dataset: Dataset, variant: Variant) -> BuiltSet:
+    _check_recipe(folder, manifest, variant)
+    _check_source(folder, manifest, dataset)
+    _check_files(folder, manifest)
+    return _open(folder, manifest, dataset, variant)
 
 
 def _folders(source: Path, wanted: Mapping[str, Variant]) -> list[Path]:
@@ -137,15 +173,14 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"Its schema is {schema!r}, not {SCHEMA}.",
             _BUILD_AGAIN,
         )
-    shapes = {"variant": str, "recipe": dict, "recipe_sha256": str, "source": dict, "libraries": dict}
-    for key, shape in {**shapes, "images": list, "files": dict}.items():
+    for key, shape in _SHAPES.items():
         if not isinstance(manifest.get(key), shape):
             raise IntegrityError(f"{path} is damaged.", f"It has no {key!r}.", _BUILD_AGAIN)
     return dict(manifest)
 
 
 def _variant_of(folder: Path, manifest: Mapping[str, Any], wanted: Mapping[str, Variant], suite: Suite) -> Variant:
-    """The variant of the suite that a folder stands for: the one of its name, if the recipe is the same."""
+    """The variant of the suite that a folder stands for by its name."""
     name = manifest["variant"]
     if name not in wanted:
         raise UsageError(
@@ -153,15 +188,18 @@ def _variant_of(folder: Path, manifest: Mapping[str, Any], wanted: Mapping[str, 
             f"The suite has {', '.join(wanted)}.",
             "Name a suite with it: --suite.",
         )
-    mine, theirs = manifest["recipe"], wanted[name].recipe()
-    if (manifest["recipe_sha256"], mine) != (wanted[name].sha256, theirs):
+    return wanted[name]
+
+
+def _check_recipe(folder: Path, manifest: Mapping[str, Any], variant: Variant) -> None:
+    mine, theirs = manifest["recipe"], variant.recipe()
+    if (manifest["variant"], manifest["recipe_sha256"], mine) != (variant.name, variant.sha256, theirs):
         differing = [key for key in theirs if mine.get(key) != theirs[key]]
         raise UsageError(
-            f"{folder} holds {name} made by another recipe than suite {suite.name} has.",
-            f"They differ in {', '.join(differing) or 'their hash'}.",
-            "Use the same suite and --seed for both, or leave this folder out.",
+            f"{folder} holds {manifest['variant']} made by another recipe than the {variant.name} that is asked for.",
+            f"They differ in {', '.join(differing) or 'their name or hash'}.",
+            "Use the suite and --seed that it was built with, or another folder.",
         )
-    return wanted[name]
 
 
 def _check_source(folder: Path, manifest: Mapping[str, Any], dataset: Dataset) -> None:
@@ -191,9 +229,12 @@ def _check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Hash every file that the manifest lists.
 
     Raises:
-        IntegrityError: one is missing or another; it is named.
+        IntegrityError: one is missing, another, or not in the folder; it is named.
     """
     listed = sorted(manifest["files"].items())
+    outside = [name for name, _ in listed if Path(name).is_absolute() or ".." in Path(name).parts]
+    if outside:
+        raise IntegrityError(f"{folder / MANIFEST} names a file outside of its folder: {outside[0]}.", "", _BUILD_AGAIN)
     with ThreadPoolExecutor(WORKERS) as pool:
         faults = list(pool.map(lambda entry: _fault(folder / entry[0], entry[1]), listed))
     wrong = [(name, fault) for (name, _), fault in zip(listed, faults, strict=True) if fault]
@@ -220,11 +261,11 @@ def _open(folder: Path, manifest: Mapping[str, Any], dataset: Dataset, variant: 
     sources = [image.sha256 for image in dataset.images]
     try:
         listed = [(entry["source_sha256"], entry["file_name"], entry["sha256"]) for entry in manifest["images"]]
-        root = image_folder(folder, manifest["source"]["split"])
+        root = image_folder(Path(), manifest["source"]["split"])
+        paths = [root / name for _, name, _ in listed]
     except (KeyError, TypeError) as error:
         raise broken from error
-    paths = [root / name for _, name, _ in listed]
-    hashes = [manifest["files"].get(path.relative_to(folder).as_posix()) for path in paths]
+    hashes = [manifest["files"].get(path.as_posix()) for path in paths]  # those names are inside the folder
     if [source for source, _, _ in listed] != sources or hashes != [sha256 for _, _, sha256 in listed]:
         raise broken
     if GROUND_TRUTH not in manifest["files"]:
@@ -233,4 +274,4 @@ def _open(folder: Path, manifest: Mapping[str, Any], dataset: Dataset, variant: 
     annotations = tuple(Annotations.build(**{name: objects[name] for name in ANNOTATION_FIELDS}) for objects in content)
     if len(annotations) != len(dataset):
         raise broken
-    return BuiltSet(variant, tuple(paths), annotations)
+    return BuiltSet(variant, tuple(folder / path for path in paths), annotations)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,12 +13,13 @@ from click.testing import CliRunner
 from robust.cli.variants import variants_command
 from robust.corruptions.apply import corrupt
 from robust.corruptions.build import build
+from robust.corruptions.built import read_built
 from robust.corruptions.preview import chosen_images, write_preview
 from robust.corruptions.registry import names
 from robust.corruptions.suites import load_suite
 from robust.datasets.images import read_image, write_image
 from robust.datasets.load import load_dataset
-from robust.errors import DataError, UnknownName
+from robust.errors import DataError, IntegrityError, RobustError, UnknownName, UsageError
 from tests.corruptions.street import Street
 
 
@@ -80,9 +83,65 @@ def test_a_folder_made_of_other_data_or_by_another_recipe_is_not_touched(data_ya
     dataset = load_dataset(data_yaml, "test")
     build(dataset, load_suite("core", severities=[1]), Path("out"))
     before = (Path("out/night-1/manifest.json")).read_bytes()
-    with pytest.raises(DataError, match="something is there already"):
+    with pytest.raises(UsageError, match="out/night-1 holds night/1 made by another recipe") as failure:
         build(dataset, load_suite("core", severities=[1], seed=9), Path("out"))
+    assert failure.value.why == "They differ in seed."
+    Path("data/labels/test/0.txt").write_text("0 0.5 0.5 0.2 0.2\n", encoding="utf-8")
+    with pytest.raises(DataError, match="made of other data"):
+        build(load_dataset(data_yaml, "test"), load_suite("core", severities=[1]), Path("out"))
     assert Path("out/night-1/manifest.json").read_bytes() == before
+
+
+def test_a_folder_that_is_no_built_variant_is_not_touched(data_yaml: Path) -> None:
+    dataset = load_dataset(data_yaml, "test")
+    Path("out/night-1").mkdir(parents=True)
+    Path("out/night-1/notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(DataError, match="something is there already"):
+        build(dataset, load_suite("core", severities=[1]), Path("out"))
+    assert Path("out/night-1/notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def _library(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["libraries"]["opencv-python"] = "1.0"
+
+
+def _numbering(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["source"]["numbering"] = "0"
+
+
+def _counts(folder: Path, manifest: dict[str, Any]) -> None:
+    del manifest["n_images"]
+
+
+def _pixels(folder: Path, manifest: dict[str, Any]) -> None:
+    (folder / "images/test/1.png").write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        (_library, DataError, "made with opencv-python 1.0"),
+        (_numbering, DataError, "numbered otherwise"),
+        (_counts, IntegrityError, "It has no 'n_images'"),
+        (_pixels, IntegrityError, "1.png is not the file that was built"),
+    ],
+)
+def test_what_an_evaluation_would_refuse_is_not_called_found(
+    data_yaml: Path, change: Any, error: type[RobustError], said: str
+) -> None:
+    dataset, suite = load_dataset(data_yaml, "test"), load_suite("core", severities=[1])
+    made = build(dataset, suite, Path("out"))
+    manifest = json.loads((made[1].path / "manifest.json").read_text(encoding="utf-8"))
+    change(made[1].path, manifest)
+    (made[1].path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    shutil.rmtree(made[0].path)
+    with pytest.raises(error) as building:
+        build(dataset, suite, Path("out"))
+    assert said in str(building.value)
+    assert not made[0].path.exists()  # nothing is made before all that is there has been checked
+    with pytest.raises(error) as reading:
+        read_built([made[1].path], dataset, suite)
+    assert str(reading.value) == str(building.value)
 
 
 def test_a_contact_sheet_has_a_row_for_each_image_and_corruption(data_yaml: Path) -> None:

@@ -153,6 +153,23 @@ def _no_truth(manifest: dict[str, Any]) -> None:
     del manifest["files"]["ground_truth.json"]
 
 
+def _absolute_image(manifest: dict[str, Any]) -> None:
+    manifest["images"][0]["file_name"] = "/tmp/a.png"
+
+
+def _upward_image(manifest: dict[str, Any]) -> None:
+    manifest["images"][0]["file_name"] = "../../../a.png"
+
+
+def _absolute_file(manifest: dict[str, Any]) -> None:
+    manifest["images"][0]["file_name"] = "/tmp/a.png"
+    manifest["files"]["/tmp/a.png"] = manifest["images"][0]["sha256"]
+
+
+def _upward_file(manifest: dict[str, Any]) -> None:
+    manifest["files"]["images/../../a.png"] = manifest["images"][0]["sha256"]
+
+
 def _no_files(manifest: dict[str, Any]) -> None:
     del manifest["files"]
 
@@ -165,6 +182,10 @@ def _no_files(manifest: dict[str, Any]) -> None:
         (_recipe, UsageError, "They differ in parameters"),
         (_order, IntegrityError, "does not list the images"),
         (_no_truth, IntegrityError, "does not list the images"),
+        (_absolute_image, IntegrityError, "does not list the images"),
+        (_upward_image, IntegrityError, "does not list the images"),
+        (_absolute_file, IntegrityError, "outside of its folder: /tmp/a.png"),
+        (_upward_file, IntegrityError, "outside of its folder: images/../../a.png"),
         (_no_files, IntegrityError, "It has no 'files'"),
     ],
 )
