@@ -11,6 +11,9 @@ from robust.corruptions.registry import get
 from robust.datasets.records import Dataset, ImageRecord
 from robust.errors import DataError
 
+LONGEST = 32766
+"""Pixels of the longest side: OpenCV's fixed-point remapping counts them in 16 bits."""
+
 
 def read_from_disk(image: ImageRecord) -> Pixels:
     """Read an image file: uint8 (height, width, 3), RGB, after EXIF orientation."""
@@ -32,8 +35,8 @@ def corrupt(dataset: Dataset, index: int, variant: Variant, *, source: ImageSour
         source: How images are read; from disk by default.
 
     Raises:
-        DataError: the image cannot be read, its size is not the recorded one, or the variant cannot be
-            made of this data set.
+        DataError: the image cannot be read, its size is not the recorded one, a side is longer than `LONGEST` (but
+            for ``clean``), or the variant cannot be made of this data set.
         UnknownName: the variant's corruption does not exist.
     """
     read = source or read_from_disk
@@ -46,6 +49,12 @@ def corrupt(dataset: Dataset, index: int, variant: Variant, *, source: ImageSour
         )
     if variant.corruption == CLEAN:
         return CorruptedImage(pixels, annotations)
+    if max(image.height, image.width) > LONGEST:
+        raise DataError(
+            f"{image.file_name}: {image.width} x {image.height} pixels are too many for a variant.",
+            f"No side may be longer than {LONGEST} pixels.",
+            "Cut the picture into smaller ones, or scale it down together with its labels.",
+        )
     from robust.corruptions.albumentations_adapter import run  # slow to import, not needed for clean
 
     steps = get(variant.corruption).steps(dict(variant.parameters), (image.height, image.width))

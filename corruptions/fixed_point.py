@@ -116,7 +116,7 @@ def displaced(pixels: Pixels, right: Field, down: Field) -> Pixels:
     """Take each pixel's colour from elsewhere, bilinear.
 
     Args:
-        pixels: uint8 (height, width, 3).
+        pixels: uint8 (height, width, 3), no side longer than `apply.LONGEST`.
         right: int32 (height, width): how far to the right to look, in 32nds of a pixel.
         down: The same, downwards. What lies outside is the mirror image.
 

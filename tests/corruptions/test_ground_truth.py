@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from robust.corruptions.apply import corrupt
+from robust.corruptions.apply import LONGEST, corrupt
 from robust.corruptions.ground_truth import new_ids, settle
 from robust.corruptions.laws import Scene
 from robust.corruptions.masks import ObjectMask, Window, fill, nearest_first
 from robust.corruptions.records import Variant
 from robust.corruptions.registry import make_variant
-from robust.datasets.records import Annotations
+from robust.datasets.records import Annotations, Dataset
 from robust.errors import DataError
-from tests.corruptions.street import body, hard_street, inside
+from tests.corruptions.street import Street, body, hard_street, inside
 
 BEFORE = Annotations.build(
     [[0, 0, 10, 20], [20, 0, 30, 20], [40, 0, 50, 20]], [1, 1, 1], [1, 2, 3], visible=[1, 1, 0.1]
@@ -85,6 +88,26 @@ def test_ids_of_added_people_follow_the_largest_of_the_data_set() -> None:
         new_ids(dataset, 0, 1001)
 
 
+def test_the_largest_id_of_a_data_set_is_looked_for_once() -> None:
+    street, looked = Street(), 0
+    for seed in range(3):
+        street.add_people(60, 80, [(10, 10, 20, 40)], seed=seed)
+
+    class Counted(tuple[Annotations, ...]):
+        def __iter__(self) -> Iterator[Annotations]:
+            nonlocal looked
+            looked += 1
+            return super().__iter__()
+
+    dataset = replace(street.dataset, annotations=Counted(street.annotations))
+    looked = 0
+    firsts = [new_ids(dataset, i, 1)[0] for i in range(3)]
+    assert looked == 1  # else a data set of n images is read n times
+    assert firsts == [dataset.largest_id + 1 + 1000 * i for i in range(3)]
+    assert dataset.largest_id == 3
+    assert Dataset("none", "test", (), (), ()).largest_id == 0
+
+
 def test_clean_images_come_back_untouched() -> None:
     street = hard_street()
     made = corrupt(street.dataset, 0, Variant("clean", 0), source=street.source)
@@ -96,6 +119,19 @@ def test_an_image_that_changed_its_size_is_refused() -> None:
     street = hard_street()
     with pytest.raises(DataError, match="its record says 160 x 120"):
         corrupt(street.dataset, 0, make_variant("night", 1), source=lambda _: np.zeros((3, 4, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("name", ["roll", "steep_view", "elastic_transform"])
+def test_a_side_that_sixteen_bits_cannot_count_is_refused(name: str) -> None:
+    street = Street()
+    street.add(np.zeros((2, LONGEST, 3), dtype=np.uint8), [])
+    street.add(np.zeros((LONGEST + 1, 2, 3), dtype=np.uint8), [])
+    made = corrupt(street.dataset, 0, make_variant(name, 1), source=street.source)
+    assert made.pixels.shape == (2, LONGEST, 3)
+    with pytest.raises(DataError, match="2 x 32767 pixels are too many") as failure:
+        corrupt(street.dataset, 1, make_variant(name, 1), source=street.source)
+    assert "scale it down" in failure.value.fix
+    assert len(corrupt(street.dataset, 1, Variant("clean", 0), source=street.source).pixels) == LONGEST + 1
 
 
 def test_windows_hold_at_least_one_pixel_of_the_image() -> None:
