@@ -54,5 +54,4 @@ def new_ids(dataset: Dataset, index: int, count: int) -> NDArray[np.int64]:
     """
     if count > IDS_PER_IMAGE:
         raise ValueError(f"At most {IDS_PER_IMAGE} objects can be added to an image, not {count}.")
-    largest = max((int(a.ids.max()) for a in dataset.annotations if len(a)), default=0)
-    return largest + 1 + index * IDS_PER_IMAGE + np.arange(count, dtype=np.int64)
+    return dataset.largest_id + 1 + index * IDS_PER_IMAGE + np.arange(count, dtype=np.int64)

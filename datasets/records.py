@@ -211,6 +211,11 @@ class Dataset:
         return int(sum((~a.iscrowd).sum() for a in self.annotations))
 
     @cached_property
+    def largest_id(self) -> int:
+        """The largest annotation id; 0 where nothing is annotated."""
+        return max((int(a.ids.max()) for a in self.annotations if len(a)), default=0)
+
+    @cached_property
     def numbering(self) -> str:
         """sha256 hex of the ids of categories, images and annotations, which the fingerprint leaves out."""
         ids = (
