@@ -22,19 +22,26 @@ def register(corruption: Corruption) -> None:
     Raises:
         RobustError: the name is taken, or the severity table has a gap or uneven keys.
     """
-    if corruption.name == CLEAN or corruption.name in _REGISTERED:
+    _add(corruption, _REGISTERED)
+
+
+def _add(corruption: Corruption, registered: dict[str, Corruption]) -> None:
+    if corruption.name == CLEAN or corruption.name in registered:
         raise RobustError(f"A corruption named {corruption.name!r} is already registered.")
     keys = {frozenset(parameters) for parameters in corruption.severities.values()}
     if tuple(sorted(corruption.severities)) != SEVERITIES or len(keys) != 1:
         raise RobustError(f"Corruption {corruption.name!r} needs the same parameters at severities 1 to 5.")
-    _REGISTERED[corruption.name] = corruption
+    registered[corruption.name] = corruption
 
 
 @cache
 def _discover() -> None:
+    """Register what the modules in ``causes/`` declare; nothing where one fails, so that the next call fails likewise."""
+    found = dict(_REGISTERED)
     for module in sorted(info.name for info in pkgutil.iter_modules(causes.__path__)):
         for corruption in getattr(importlib.import_module(f"{causes.__name__}.{module}"), "CORRUPTIONS", ()):
-            register(corruption)
+            _add(corruption, found)
+    _REGISTERED.update(found)
 
 
 def names() -> tuple[str, ...]:

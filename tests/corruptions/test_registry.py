@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +52,23 @@ def test_wrong_severities_and_parameters_are_refused() -> None:
         make_variant("night", 1, overrides={"stop": 1.0})
     with pytest.raises(UsageError, match="must be of type int"):
         make_variant("crowd", 1, overrides={"people": 2.5})
+
+
+def test_a_module_that_cannot_be_imported_is_named_at_every_call(tmp_path: Path) -> None:
+    (tmp_path / "zz_broken.py").write_text("import robust.no_such_module\n", encoding="utf-8")
+    script = (
+        "from robust.corruptions import causes, registry\n"
+        f"causes.__path__.append({str(tmp_path)!r})\n"
+        "for _ in range(2):\n"
+        "    try:\n"
+        "        registry.names()\n"
+        "    except Exception as error:\n"
+        "        print(error)\n"
+        "causes.__path__.pop()\n"
+        "print('night' in registry.names())\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["No module named 'robust.no_such_module'"] * 2 + ["True"]
 
 
 @pytest.mark.parametrize("name", names())
