@@ -85,9 +85,11 @@ def scene_depth(scene: Scene) -> NDArray[np.float32]:
     """Return the depth of every pixel: float32 (height, width), metres, `NEAR` to `FAR`.
 
     The ground by its rows, with the objects standing in front of it: along their outlines, or, where there are none, as
-    an upright body inside the box that is fitted to the edges of the picture.
+    an upright body inside the box that is fitted to the edges of the picture. A region to ignore is no one body: its
+    ground keeps its depth.
     """
-    annotations, size = scene.annotations, (scene.pixels.shape[0], scene.pixels.shape[1])
+    size = (scene.pixels.shape[0], scene.pixels.shape[1])
+    annotations = scene.annotations.select(~scene.annotations.iscrowd)
     view = View.of(annotations, size)
     by_row = 1.0 / view.depth_of_rows(np.arange(size[0], dtype=np.float64) + 0.5)
     nearness = np.repeat(by_row.astype(np.float32)[:, None], size[1], axis=1)

@@ -131,6 +131,19 @@ def test_the_nearer_of_two_people_is_in_front_whatever_their_order() -> None:
     assert one[240, 265] == pytest.approx(View.of(people(boxes), (480, 640)).depth_of(np.array(near)), rel=1e-5)
 
 
+@pytest.mark.parametrize("outlined", [True, False])
+def test_a_region_to_ignore_is_no_body_that_stands_there(outlined: bool) -> None:
+    person, region = (300.0, 150.0, 350.0, 330.0), (20.0, 20.0, 620.0, 470.0)
+    box = np.array(region)
+    outline = (box[[[0, 1], [2, 1], [2, 3], [0, 3]]],) if outlined else None
+    pixels = np.random.default_rng(0).integers(0, 256, size=(480, 640, 3)).astype(np.uint8)
+    both = people([person, region], (None, outline), iscrowd=[False, True])
+    with_region = scene_depth(Scene.start(pixels, both))
+    assert np.array_equal(with_region, scene_depth(Scene.start(pixels, people([person]))))
+    only = scene_depth(Scene.start(pixels, both.select(np.array([1]))))
+    assert np.array_equal(only, scene_depth(Scene.start(pixels, people([]))))
+
+
 def test_a_picture_of_one_pixel_has_a_depth() -> None:
     depth = scene_depth(Scene.start(np.zeros((1, 1, 3), dtype=np.uint8), people([(0, 0, 1, 1)])))
     assert depth.shape == (1, 1)
