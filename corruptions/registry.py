@@ -36,7 +36,7 @@ def _add(corruption: Corruption, registered: dict[str, Corruption]) -> None:
 
 @cache
 def _discover() -> None:
-    """Register what the modules in ``causes/`` declare; nothing where one fails, so that the next call fails likewise."""
+    """Register what the modules in ``causes/`` declare; nothing where one fails, so that the next call fails too."""
     found = dict(_REGISTERED)
     for module in sorted(info.name for info in pkgutil.iter_modules(causes.__path__)):
         for corruption in getattr(importlib.import_module(f"{causes.__name__}.{module}"), "CORRUPTIONS", ()):
