@@ -41,7 +41,7 @@ GOLDEN: dict[str, str] = {
     "shot_noise": "v1 467c2d028382ea0d b0be3fe5ad5ee8cb 304e309eecfa1e09",
     "snow": "v1 b40afde5f59ea1bc a579ab669903063a 6ceee8475e41e32b",
     "snowfall": "v1 f295b60c3f650f1d caedd68e46acfc56 a78fe5dfe90285d2",
-    "steep_view": "v1 db723cf89ee08383 50868fcdbb6d234f a839390a0ba31fc9",
+    "steep_view": "v2 db723cf89ee08383 50868fcdbb6d234f a839390a0ba31fc9",
     "underexposure": "v1 392bed832d1575ca d64cb1f55a57d123 fa068378d6b294b7",
     "zoom_blur": "v1 208c2278baaf59e9 30955087a4e0a506 d6d20c5768374a47",
 }
