@@ -44,15 +44,16 @@ def test_the_costs_were_measured_on_these_recipes(name: str, detector: str) -> N
     assert row["recipes"] == [make_variant(name, severity).sha256[:16] for severity in SEVERITIES]
 
 
-@pytest.mark.parametrize("detector", ["coco", "pedestrians"])
-def test_no_severity_is_a_gift(detector: str) -> None:
-    """AP50 does not rise with severity beyond the interval of the rise."""
+def test_no_severity_is_a_gift() -> None:
+    """AP50 does not rise with severity beyond the interval of the rise, but for constants that were published so."""
     results = json.loads((DOCS / "calibration.json").read_text(encoding="utf-8"))
-    for name, row in results[detector]["corruptions"].items():
-        rising = [(a, b) for a, b in zip(row["AP50"], row["AP50"][1:], strict=False) if b > a]
-        assert len(row["rises"]) == len(rising), name
-        for step, (low, _) in row["rises"].items():
-            assert low <= 0, (name, step)
+    gifts = set()
+    for detector, result in results.items():
+        for name, row in result["corruptions"].items():
+            rising = [(a, b) for a, b in zip(row["AP50"], row["AP50"][1:], strict=False) if b > a]
+            assert len(row["rises"]) == len(rising), (detector, name)
+            gifts |= {(detector, name, step) for step, (low, _) in row["rises"].items() if low > 0}
+    assert gifts == {("coco", "frost", "3-4")}  # the same ice over a darker picture: Hendrycks and Dietterich 2019
 
 
 def test_what_was_not_measured_is_said_so(page: ModuleType) -> None:
