@@ -143,7 +143,7 @@ def fill_with_fog(scene: Scene, context: Context, *, thickness: float, decay: fl
     rows, columns = (max(1, round(side / scale)) for side in (height, width))
     field = enlarged(plasma(decay, context.rng)[:rows, :columns], height, width)
     brightest = int(pixels.max()) / 255.0
-    share = brightest / (brightest + thickness)
+    share = brightest / (brightest + thickness) if thickness > 0.0 else 1.0  # black without fog stays black
     own, fog = round(share * 2**15), round(share * thickness * 255.0 / SHADES * 2**15)
     codes = np.arange(_CODES, dtype=np.int32) * own
     total = codes.take(pixels)
@@ -206,7 +206,7 @@ CORRUPTIONS = (
         },
         ranges={
             "level": (-1.0, 2.0),
-            "spread": (0.0, 2.0),
+            "spread": (0.0, 1.8),  # 4.3 times as much, in 16ths of a code value, is 16 bits
             "flake": (1.0, 20.0),
             "threshold": (0.0, 1.0),
             "length": (1.0, 200.0),
