@@ -139,7 +139,8 @@ CORRUPTIONS = (
         steps=_shot_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("Poisson noise"),
-        limits=_LIMITS + "The counts do not follow the light, for sRGB is not linear; see night for a sensor's noise.",
+        limits=_LIMITS
+        + "The counts do not follow the light, for sRGB is not linear; see sensor_noise for a sensor's noise.",
         pixel_grid=True,
     ),
     Corruption(

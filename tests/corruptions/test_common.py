@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from robust.corruptions.apply import corrupt
-from robust.corruptions.causes.common_blur import disc, disc_blurred, swept, trail, zoom
+from robust.corruptions.causes.common_blur import disc_blurred, disc_shares, swept, trail, zoom
 from robust.corruptions.causes.common_digital import displacement, flatten, pixelate
 from robust.corruptions.causes.common_noise import add_impulses, gaussian_table, shot_table
 from robust.corruptions.causes.common_weather import Snow, brighten, fill_with_fog, flakes, freeze, let_snow
@@ -204,9 +204,9 @@ def test_a_disc_spreads_an_edge_by_a_quarter_of_its_radius_squared(radius: float
 
 
 def test_a_disc_within_a_pixel_changes_nothing_and_every_disc_sums_to_one() -> None:
-    assert disc(0.4).tolist() == [[1.0]]
-    assert {float(disc(radius).sum(dtype=np.float64)) for radius in (0.6, 1.0, 3.3, 5.0)} == {1.0}
-    assert disc(5.0).shape == (11, 11)
+    assert disc_shares(0.4).tolist() == [[1.0]]
+    assert {float(disc_shares(radius).sum(dtype=np.float64)) for radius in (0.6, 1.0, 3.3, 5.0)} == {1.0}
+    assert disc_shares(5.0).shape == (11, 11)
 
 
 def test_a_sweep_of_frosted_glass_is_the_loop_that_was_published() -> None:
