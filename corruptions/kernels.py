@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.bands import bands
 from robust.corruptions.laws import Pixels
 from robust.corruptions.light import decode_table, encode
 
 WEIGHTS = 1024
 FULL = 16383
 """Steps of full white."""
-_BAND = 32
 
 Light = NDArray[np.uint16]
 """Linear light (height, width, 3), 0..`FULL`."""
@@ -133,11 +133,11 @@ def spread(light: Light, kernel: NDArray[np.int32], stride: int = 1) -> Iterator
         (int(kernel[j, i]), 2 * reach - j * stride, 2 * reach - i * stride)
         for j, i in zip(*np.nonzero(kernel), strict=True)
     ]
-    for top in range(0, height, _BAND):  # a band of rows at a time stays in the processor's cache
-        rows = min(_BAND, height - top)
-        part = padded[top : top + rows + 2 * reach].astype(np.float32)
+    for band in bands(height):
+        part = padded[band.start : band.stop + 2 * reach].astype(np.float32)
+        rows = band.stop - band.start
         total = np.zeros((rows, width, 3), dtype=np.float32)
         for weight, down, across in taps:
             cv2.scaleAdd(part[down : down + rows, across : across + width], weight, total, total)
         total *= np.float32(1.0 / kernel.sum())
-        yield slice(top, top + rows), total
+        yield band, total

@@ -25,12 +25,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.corruptions.causes.common_noise import SOURCE
 from robust.corruptions.detail import dimmed
 from robust.corruptions.fixed_point import displaced, moved_sum, scale_of, whole_weights
 from robust.corruptions.kernels import disc
 from robust.corruptions.laws import Context, Corruption, Parameters, Pixels, Scene, Step
 from robust.corruptions.measures import RMS_CHANGE
+from robust.corruptions.published import SOURCE
 
 _WIDEST = 5.0  # pixels; up to 11 x 11 weights OpenCV sums directly, above it goes through Fourier space and rounds
 _MOST_COPIES = 128

@@ -31,13 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robust.corruptions.causes.common_blur import trail
-from robust.corruptions.causes.common_noise import SOURCE, gaussian_table
+from robust.corruptions.causes.common_noise import gaussian_table
 from robust.corruptions.detail import dimmed, obscured
 from robust.corruptions.fixed_point import enlarged, moved_sum, scale_of
 from robust.corruptions.frost import PANES, SIDE, pane
 from robust.corruptions.laws import Context, Corruption, Parameters, Pixels, Scene, Step
 from robust.corruptions.measures import RMS_CHANGE
 from robust.corruptions.plasma import SHADES, plasma
+from robust.corruptions.published import SOURCE
 
 _CODES = 256
 _FINE_WHITE = 255.0 * 16.0  # white in 16ths of a code value

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from robust.corruptions.causes.focus import blur_by_disc, disc_radius, shrinking
-from robust.corruptions.causes.motion import coarse, path, smear, smear_length
+from robust.corruptions.causes.camera_motion import coarse, path, smear, smear_length
+from robust.corruptions.causes.out_of_focus import blur_by_disc, disc_radius, shrinking
 from robust.corruptions.kernels import (
     FULL,
     disc,

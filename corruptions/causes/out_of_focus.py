@@ -21,20 +21,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.bands import bands
 from robust.corruptions.blurring import point_spread
+from robust.corruptions.fixed_point import scale_of
 from robust.corruptions.kernels import Light, disc_of_variance, even_weights, light_of, pixels_of, spread
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 
-_REFERENCE = 640.0
 _LARGEST = 6.0  # pixels
-_BAND = 32
 _EXACT = 16  # up to here enlarging is exact in float32
 
 
 def defocus(scene: Scene, context: Context, *, radius: float) -> Scene:
     """Blur with a disc of ``radius`` pixels of a picture of 640; objects stay as they are."""
     del context
-    return scene.with_pixels(blur_by_disc(scene.pixels, radius * max(scene.pixels.shape[:2]) / _REFERENCE))
+    return scene.with_pixels(blur_by_disc(scene.pixels, radius * scale_of(scene.size)))
 
 
 def shrinking(radius: float) -> int:
@@ -67,8 +67,7 @@ def blur_by_disc(pixels: Pixels, radius: float) -> Pixels:
     for rows, part in spread(small.copy(), kernel):
         small[rows] = np.rint(part).astype(np.uint16)
     large = _enlarged(small.astype(np.float32), shrink)
-    for top in range(0, len(pixels), _BAND):  # a band of rows at a time stays in the processor's cache
-        rows = slice(top, min(top + _BAND, len(pixels)))
+    for rows in bands(len(pixels)):
         blurred[rows] = pixels_of(np.asarray(large[rows, : pixels.shape[1]]))
     return blurred
 
