@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from robust.corruptions.detail import DETAIL_LOST, detail, dimmed, obscured
 from robust.corruptions.bands import bands
+from robust.corruptions.detail import DETAIL_LOST, detail, dimmed, obscured
 from robust.corruptions.fixed_point import displaced, enlarged, moved_sum, scale_of, smoothed, whole_weights
 from robust.corruptions.laws import Pixels, Scene
 from robust.datasets.records import Annotations
