@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.bands import bands
 from robust.corruptions.laws import Measure, Pixels, Scene
 from robust.corruptions.light import decode, decode_table, encode, mute
 
 _CONTRAST_LEFT = 0.05
 _STEPS, _DEEPEST = 4096, 10  # of the table of transmissions: steps for each unit of optical depth, and units
-_BAND = 32
 _HAZE = np.array([0.97, 1.0, 1.05], dtype=np.float32)  # slightly blue
 _DARKEST, _BRIGHTEST = 0.25, 0.7
 
@@ -68,18 +68,17 @@ def look_through(pixels: Pixels, *layers: Layer) -> Pixels:
     """Return the picture as seen through layers, the farthest first, mixed in linear light."""
     out = np.empty_like(pixels)
     lights = [np.repeat(light[None, :], pixels.shape[1], axis=0) for _, light in layers]
-    for top in range(0, pixels.shape[0], _BAND):  # a band of rows at a time stays in the processor's cache
-        rows = slice(top, top + _BAND)
+    for rows in bands(pixels.shape[0]):
         mixed = decode(pixels[rows])
         for (share, _), light in zip(layers, lights, strict=True):
             mixed -= light
-            mixed *= spread(share[rows])
+            mixed *= in_colours(share[rows])
             mixed += light
         out[rows] = encode(mixed)
     return out
 
 
-def spread(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def in_colours(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Repeat one plane (height, width) for three colours: float32 (height, width, 3)."""
     return np.asarray(cv2.merge([plane, plane, plane]), dtype=np.float32).reshape(*plane.shape, 3)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.fixed_point import scale_of
 from robust.corruptions.laws import Pixels, Scene
 from robust.corruptions.light import decode
 
@@ -36,7 +37,7 @@ def point_spread(before: Scene, after: Scene) -> NDArray[np.float64]:
     terms = np.stack([x * x, 2 * x * y, y * y], axis=1)
     (xx, xy, yy), *_ = np.linalg.lstsq(terms * weight[:, None], -2 * np.log(left[kept]) * weight, rcond=None)
     variances = np.linalg.eigvalsh(np.array([[xx, xy], [xy, yy]]))
-    return np.asarray(np.maximum(variances, 0.0) * (640.0 / max(height, width)) ** 2)
+    return np.asarray(np.maximum(variances, 0.0) / scale_of((height, width)) ** 2)
 
 
 def _spectrum(pixels: Pixels, window: NDArray[np.float64]) -> NDArray[np.complex128]:

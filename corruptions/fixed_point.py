@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.bands import bands
 from robust.corruptions.laws import Pixels
 
 REFERENCE_SIDE = 640
 """Lengths are given in pixels of a picture whose longer side has this many, as most of COCO has."""
 
 _WEIGHTS = 256
-_BAND = 32
 _STEPS = 64
 
 Field = NDArray[np.int32]
@@ -27,7 +27,10 @@ def scale_of(size: tuple[int, int]) -> float:
 
 
 def whole_weights(weights: NDArray[np.float64], total: int = _WEIGHTS) -> NDArray[np.int64]:
-    """Round weights to whole numbers that sum to ``total``: int64, same shape; the largest losses are made up first."""
+    """Round weights to whole numbers that sum to ``total``: int64, same shape; the largest losses are made up first.
+
+    So a symmetric kernel may lose its symmetry, which `even_weights` keeps.
+    """
     share = weights * (total / float(weights.sum()))
     whole = np.floor(share).astype(np.int64)
     order = np.argsort(-(share - whole), axis=None, kind="stable")
@@ -52,18 +55,18 @@ def moved_sum(pixels: Pixels, moves: Sequence[tuple[int, int]], weights: NDArray
     padded = cv2.copyMakeBorder(pixels, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     wide = padded.reshape(height + 2 * reach, -1)
     made = np.empty((height, row), dtype=np.uint8)
-    for top in range(0, height, _BAND):  # a band of rows at a time stays in the processor's cache
-        end = min(top + _BAND, height)
-        source = wide[top : end + 2 * reach].astype(np.uint16)
-        total = np.full((end - top, row), _WEIGHTS // 2, dtype=np.uint16)
+    for band in bands(height):
+        rows = band.stop - band.start
+        source = wide[band.start : band.stop + 2 * reach].astype(np.uint16)
+        total = np.full((rows, row), _WEIGHTS // 2, dtype=np.uint16)
         part = np.empty_like(total)
         for (x, y), weight in zip(moves, weights, strict=True):
             if weight:
                 left = (reach - x) * channels
-                np.multiply(source[reach - y : reach - y + end - top, left : left + row], np.uint16(weight), out=part)
+                np.multiply(source[reach - y : reach - y + rows, left : left + row], np.uint16(weight), out=part)
                 total += part
         total >>= 8
-        made[top:end] = total
+        made[band] = total
     return made.reshape(pixels.shape)
 
 

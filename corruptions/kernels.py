@@ -1,7 +1,8 @@
 """Blur kernels in linear light, with sums that are exact: every processor gives the same bytes.
 
 Light is held in whole steps of 1/16383 and weights are whole numbers of sum 1024 at most, so that every product and
-every partial sum is a whole number below 2^24: float32 holds it exactly, in whatever order a processor adds.
+every partial sum is a whole number below 2^24: float32 holds it exactly, in whatever order a processor adds. Kernels
+too wide for that are refused.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.bands import bands
 from robust.corruptions.laws import Pixels
 from robust.corruptions.light import decode_table, encode
 
 WEIGHTS = 1024
 FULL = 16383
 """Steps of full white."""
-_BAND = 32
 
 Light = NDArray[np.uint16]
 """Linear light (height, width, 3), 0..`FULL`."""
@@ -45,16 +46,54 @@ def splat(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]
     return kernel / len(x)
 
 
+_PARTS = 16  # of a pixel's side
+
+
+def disc(radius: float) -> NDArray[np.float64]:
+    """Return how many of the 256 parts of each pixel an even disc covers: float64 (n, n) of whole numbers, n odd.
+
+    A disc within a pixel is that pixel, whatever its radius.
+    """
+    half = max(0, math.ceil(radius - 0.5))
+    fine = (np.arange(_PARTS * (2 * half + 1)) + 0.5) / _PARTS - half - 0.5
+    inside = (fine[:, None] ** 2 + fine[None, :] ** 2 <= max(radius, 0.5) ** 2).astype(np.float64)
+    return np.asarray(inside.reshape(2 * half + 1, _PARTS, 2 * half + 1, _PARTS).sum(axis=(1, 3)))
+
+
+def disc_of_variance(variance: float) -> NDArray[np.float64]:
+    """Return the `disc` whose weights have this variance along each axis, as nearly as parts of pixels allow.
+
+    Its radius is less than that of a disc of the same variance, radius^2 / 4, for sharing light between pixels adds
+    about 1/12.
+    """
+    most = 2.0 * math.sqrt(variance)
+    low, high = max(0.5, most - 0.5), most + 0.5
+    for _ in range(10):  # to a thousandth of a pixel
+        middle = (low + high) / 2
+        low, high = (middle, high) if _variance(disc(middle)) < variance else (low, middle)
+    return min(disc(low), disc(high), key=lambda made: abs(_variance(made) - variance))
+
+
+def _variance(kernel: NDArray[np.float64]) -> float:
+    offsets = np.arange(len(kernel)) - len(kernel) // 2
+    return float(kernel.sum(axis=0) @ offsets**2) / float(kernel.sum())
+
+
 def even_weights(kernel: NDArray[np.float64]) -> NDArray[np.int32]:
     """Round a kernel to whole weights that sum to at most 1024: int32, same shape; the largest weight is kept exactly.
 
-    What is even or symmetric stays so.
+    What is even or symmetric stays so, which `whole_weights` with its fixed sum cannot do.
+
+    Raises:
+        ValueError: The kernel is so wide that weights of 1 sum to more.
     """
     level = max(1, math.floor(round(WEIGHTS * float(kernel.max() / kernel.sum()), 6)))
     weights = _scaled(kernel, level)
     while weights.sum() > WEIGHTS and level > 1:
         level -= 1
         weights = _scaled(kernel, level)
+    if weights.sum() > WEIGHTS:
+        raise ValueError(f"A kernel of {int(weights.sum())} weights or more is too wide to be summed exactly.")
     return weights
 
 
@@ -94,11 +133,11 @@ def spread(light: Light, kernel: NDArray[np.int32], stride: int = 1) -> Iterator
         (int(kernel[j, i]), 2 * reach - j * stride, 2 * reach - i * stride)
         for j, i in zip(*np.nonzero(kernel), strict=True)
     ]
-    for top in range(0, height, _BAND):  # a band of rows at a time stays in the processor's cache
-        rows = min(_BAND, height - top)
-        part = padded[top : top + rows + 2 * reach].astype(np.float32)
+    for band in bands(height):
+        part = padded[band.start : band.stop + 2 * reach].astype(np.float32)
+        rows = band.stop - band.start
         total = np.zeros((rows, width, 3), dtype=np.float32)
         for weight, down, across in taps:
             cv2.scaleAdd(part[down : down + rows, across : across + width], weight, total, total)
         total *= np.float32(1.0 / kernel.sum())
-        yield slice(top, top + rows), total
+        yield band, total

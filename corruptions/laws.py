@@ -46,6 +46,11 @@ class Scene:
         """Make the scene of an untouched image."""
         return cls(pixels, annotations, annotations.boxes)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
     def with_pixels(self, pixels: Pixels) -> Scene:
         """Return the same objects under other pixels."""
         return replace(self, pixels=pixels)

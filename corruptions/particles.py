@@ -3,13 +3,11 @@
 Those that look large enough are drawn one by one, each as the share of the exposure time for which it covers a pixel
 (Garg and Nayar, Vision and Rain, 2007): a sphere of diameter D at depth z covers ``pi/4 (focal D / z)^2`` pixels at
 once, and spreads that over the way it falls while the shutter is open. Their number follows from the size distribution
-and from the volume of the view. The small and distant rest is only a veil: `extinction` of the same distribution.
+and from the volume of the view. The small and distant rest is only a veil: `Precipitation.extinction`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from robust.corruptions.precipitation import Floats, Precipitation
 
 _BINS, _SHADES = 1024, 65536
 _CLOSEST = 0.4  # metres: nearer ones would fall on the camera
@@ -25,30 +23,6 @@ _MARGIN = 0.06  # of the longer side: how far outside the picture what falls int
 _LARGEST_DRAWING = 1280  # pixels of the longer side; larger pictures get an enlarged drawing
 _SUBPIXELS = 16
 _FINEST_DOTS = 16  # dots across a particle at most
-
-
-@dataclass(frozen=True)
-class Precipitation:
-    """Particles in the air: their sizes, numbers and speeds.
-
-    Attributes:
-        density: Particles per cubic metre and mm of diameter at diameter 0 (an exponential distribution).
-        slope: How fast larger ones get rarer, 1/mm.
-        smallest: Smallest diameter that is drawn, mm.
-        largest: Largest diameter, mm.
-        speed: From diameters in mm to the speed of fall in m/s.
-    """
-
-    density: float
-    slope: float
-    smallest: float
-    largest: float
-    speed: Callable[[Floats], Floats]
-
-    @property
-    def extinction(self) -> float:
-        """Extinction in 1/m: twice the cross-section of all particles (those far larger than light waves)."""
-        return math.pi * self.density / self.slope**3 * 1e-6
 
 
 @dataclass(frozen=True)

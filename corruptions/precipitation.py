@@ -1,33 +1,36 @@
-"""What falls through the air, laid over a scene: the distance in a veil, drops or flakes before it."""
+"""What falls: how many drops or flakes of which size are in a cubic metre of air, and how fast they are."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
-from robust.corruptions.air import airlight, look_through, transmission
-from robust.corruptions.depth import scene_depth
-from robust.corruptions.laws import Context, Scene
-from robust.corruptions.particles import Optics, Precipitation, coverage, scatter
+Floats = NDArray[np.float64]
 
 
-def let_fall(
-    scene: Scene, context: Context, fall: Precipitation, optics: Optics, *, wind: float, gust: float, brightness: float
-) -> Scene:
-    """Fill the air with what falls; objects stay as they are.
+@dataclass(frozen=True)
+class Precipitation:
+    """Particles in the air: their sizes, numbers and speeds.
 
-    Args:
-        scene: The scene.
-        context: Source of chance.
-        fall: What falls.
-        optics: The camera.
-        wind: Strongest wind to either side, m/s; that of the picture is drawn.
-        gust: Most by which each particle's sideward speed differs from the wind, m/s.
-        brightness: Light of a particle over that of the horizon.
+    Attributes:
+        density: Particles per cubic metre and mm of diameter at diameter 0 (an exponential distribution).
+        slope: How fast larger ones get rarer, 1/mm.
+        smallest: Smallest diameter that is drawn, mm.
+        largest: Largest diameter, mm.
+        speed: From diameters in mm to the speed of fall in m/s.
     """
-    size, rng = (scene.pixels.shape[0], scene.pixels.shape[1]), context.rng
-    depth, light = scene_depth(scene), airlight(scene.pixels)
-    sideward = wind * float(rng.integers(-256, 257)) / 256
-    swarm = scatter(fall, optics, size, rng, wind=sideward, gust=gust).before(depth)
-    distance = (transmission(depth, fall.extinction), light)
-    particles = (np.float32(1.0) - coverage(swarm, size), light * np.float32(brightness))
-    return scene.with_pixels(look_through(scene.pixels, distance, particles))
+
+    density: float
+    slope: float
+    smallest: float
+    largest: float
+    speed: Callable[[Floats], Floats]
+
+    @property
+    def extinction(self) -> float:
+        """Extinction in 1/m: twice the cross-section of all particles (those far larger than light waves)."""
+        return math.pi * self.density / self.slope**3 * 1e-6

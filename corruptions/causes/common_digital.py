@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 
 from robust.corruptions.causes.coding import compress
-from robust.corruptions.causes.common_noise import SOURCE
 from robust.corruptions.detail import DETAIL_LOST, dimmed
 from robust.corruptions.fixed_point import REFERENCE_SIDE, Field, displaced, enlarged, scale_of, smoothed
 from robust.corruptions.laws import Context, Corruption, Parameters, Scene, Step
 from robust.corruptions.measures import RMS_CHANGE
+from robust.corruptions.published import SOURCE
 
 _CELLS = 200  # of half a per cent of each side
 _BLUR_CELLS = 2.0  # 1 %

@@ -20,23 +20,21 @@ from functools import lru_cache, partial
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, pdtr
 
+from robust.corruptions.bands import bands
 from robust.corruptions.laws import Context, Corruption, Parameters, Pixels, Scene, Step
 from robust.corruptions.measures import RMS_CHANGE
+from robust.corruptions.published import SOURCE
 
 _FINE = 1 << 16
 _COARSE = 1 << 12
-_BAND = 64
-
-SOURCE = "Hendrycks and Dietterich 2019 (arXiv 1903.12261), Michaelis et al. 2019 (arXiv 1907.07484): {}"
-"""Where all common corruptions come from; the blank takes the law's own name."""
 
 
 def add_gaussian(scene: Scene, context: Context, *, sigma: float) -> Scene:
     """Add Normal(0, ``sigma`` x 255) to every colour value, rounded and clipped; objects stay as they are."""
     noisy, table = np.empty_like(scene.pixels), gaussian_table(sigma)
-    for rows in _bands(scene.pixels):
+    for rows in bands(len(scene.pixels)):
         draws = context.rng.integers(0, _FINE, size=scene.pixels[rows].shape, dtype=np.uint16)
         cv2.add(scene.pixels[rows], table.take(draws), dst=noisy[rows], dtype=cv2.CV_8U)
     return scene.with_pixels(noisy)
@@ -45,7 +43,7 @@ def add_gaussian(scene: Scene, context: Context, *, sigma: float) -> Scene:
 def count_photons(scene: Scene, context: Context, *, photons: float) -> Scene:
     """Draw every colour value as a count with ``photons`` expected at full white; objects stay as they are."""
     noisy, table = np.empty_like(scene.pixels), shot_table(photons)
-    for rows in _bands(scene.pixels):
+    for rows in bands(len(scene.pixels)):
         index = scene.pixels[rows].astype(np.int32)
         index *= _COARSE
         index += context.rng.integers(0, _COARSE, size=index.shape, dtype=np.uint16)
@@ -57,16 +55,11 @@ def add_impulses(scene: Scene, context: Context, *, amount: float) -> Scene:
     """Turn a share ``amount`` of all colour values into 0 or 255, evenly; objects stay as they are."""
     noisy = scene.pixels.copy()
     threshold = round(amount * _FINE / 2)
-    for rows in _bands(scene.pixels):
+    for rows in bands(len(scene.pixels)):
         draws = context.rng.integers(0, _FINE, size=scene.pixels[rows].shape, dtype=np.uint16)
         np.putmask(noisy[rows], draws < 2 * threshold, 255)
         np.putmask(noisy[rows], draws < threshold, 0)
     return scene.with_pixels(noisy)
-
-
-def _bands(pixels: Pixels) -> list[slice]:
-    """Cut a picture into bands of rows that stay in the processor's cache."""
-    return [slice(top, top + _BAND) for top in range(0, pixels.shape[0], _BAND)]
 
 
 @lru_cache(maxsize=8)
@@ -74,22 +67,27 @@ def gaussian_table(sigma: float) -> NDArray[np.int16]:
     """Return 65536 equally likely values of Normal(0, ``sigma`` x 255), rounded to code values: int16, rising.
 
     Rounding the noise is rounding the sum, for the pixels are whole numbers.
+
+    Raises:
+        ValueError: ``sigma`` is above 29: the outermost values would not fit.
     """
-    quantiles = (np.arange(_FINE) + 0.5) / _FINE
-    return np.asarray(np.round(ndtri(quantiles) * (sigma * 255.0)), dtype=np.int16)
+    values = np.round(ndtri((np.arange(_FINE) + 0.5) / _FINE) * (sigma * 255.0))
+    if values[-1] > np.iinfo(np.int16).max:
+        raise ValueError(f"Gaussian noise of sigma {sigma:g} x 255 does not fit 16 bits.")
+    return np.asarray(values, dtype=np.int16)
 
 
 @lru_cache(maxsize=8)
 def shot_table(photons: float) -> Pixels:
     """Return 4096 equally likely results for each code value 0..255: uint8 (256 * 4096,), rising for each code."""
-    quantiles = (np.arange(_COARSE) + 0.5) / _COARSE
+    quantiles = (np.arange(_COARSE) + 0.5) / _COARSE  # the outermost lie 3.7 standard deviations from the mean
     rows = []
     for code in range(256):
         expected = code / 255.0 * photons
-        mass = [math.exp(-expected)]
-        for count in range(1, math.ceil(expected + 8.0 * math.sqrt(expected)) + 8):
-            mass.append(mass[-1] * expected / count)
-        counts = np.searchsorted(np.cumsum(mass), quantiles)
+        reach = 5.0 * math.sqrt(expected)
+        first = max(0, math.floor(expected - reach))
+        below = pdtr(np.arange(first, math.ceil(expected + reach) + 8), expected)
+        counts = first + np.searchsorted(below, quantiles)
         rows.append(np.minimum(np.round(counts * (255.0 / photons)), 255.0).astype(np.uint8))
     return np.concatenate(rows)
 
@@ -134,7 +132,8 @@ CORRUPTIONS = (
         steps=_shot_steps,
         measure=RMS_CHANGE,
         source=SOURCE.format("Poisson noise"),
-        limits=_LIMITS + "The counts do not follow the light, for sRGB is not linear; see night for a sensor's noise.",
+        limits=_LIMITS
+        + "The counts do not follow the light, for sRGB is not linear; see sensor_noise for a sensor's noise.",
         pixel_grid=True,
     ),
     Corruption(

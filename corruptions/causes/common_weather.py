@@ -31,13 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robust.corruptions.causes.common_blur import trail
-from robust.corruptions.causes.common_noise import SOURCE, gaussian_table
+from robust.corruptions.causes.common_noise import gaussian_table
 from robust.corruptions.detail import dimmed, obscured
 from robust.corruptions.fixed_point import enlarged, moved_sum, scale_of
 from robust.corruptions.frost import PANES, SIDE, pane
 from robust.corruptions.laws import Context, Corruption, Parameters, Pixels, Scene, Step
 from robust.corruptions.measures import RMS_CHANGE
 from robust.corruptions.plasma import SHADES, plasma
+from robust.corruptions.published import SOURCE
 
 _CODES = 256
 _FINE_WHITE = 255.0 * 16.0  # white in 16ths of a code value
@@ -143,7 +144,7 @@ def fill_with_fog(scene: Scene, context: Context, *, thickness: float, decay: fl
     rows, columns = (max(1, round(side / scale)) for side in (height, width))
     field = enlarged(plasma(decay, context.rng)[:rows, :columns], height, width)
     brightest = int(pixels.max()) / 255.0
-    share = brightest / (brightest + thickness)
+    share = brightest / (brightest + thickness) if thickness > 0.0 else 1.0  # black without fog stays black
     own, fog = round(share * 2**15), round(share * thickness * 255.0 / SHADES * 2**15)
     codes = np.arange(_CODES, dtype=np.int32) * own
     total = codes.take(pixels)
@@ -206,7 +207,7 @@ CORRUPTIONS = (
         },
         ranges={
             "level": (-1.0, 2.0),
-            "spread": (0.0, 2.0),
+            "spread": (0.0, 1.8),  # 4.3 times as much, in 16ths of a code value, is 16 bits
             "flake": (1.0, 20.0),
             "threshold": (0.0, 1.0),
             "length": (1.0, 200.0),

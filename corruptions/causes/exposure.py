@@ -3,7 +3,7 @@
 Law: light is multiplied by 2^EV in linear units (sRGB decoded first) and what exceeds full white is lost, as a sensor's
 full well loses it; then back to sRGB. One table of 256 codes holds all of it.
 
-Limits: no noise is added to dark pictures (see night and sensor noise), and bright areas do not bloom into others.
+Limits: no noise is added to dark pictures (see sensor_noise and night), and bright areas do not bloom into others.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ CORRUPTIONS = (
         steps=_under,
         measure=RMS_CHANGE,
         source="Exposure value (ISO 2720) in linear light, coded in 8 bits again; IEC 61966-2-1 (sRGB)",
-        limits="No sensor noise is added, so a real dark picture is worse; see night.",
+        limits="No sensor noise is added, so a real dark picture is worse; see sensor_noise.",
         random=False,
     ),
 )

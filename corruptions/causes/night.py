@@ -27,8 +27,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.corruptions.causes.motion import shaken
-from robust.corruptions.causes.sensor import expose
+from robust.corruptions.causes.camera_motion import shaken
+from robust.corruptions.causes.sensor_noise import read_out
 from robust.corruptions.kernels import FULL, light_of
 from robust.corruptions.lamps import Lamp, add_glare, draw_lamps, lamp_light, unhidden
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
@@ -91,7 +91,7 @@ def darken(scene: Scene, context: Context, *, night: Night) -> Scene:
     dark = np.empty_like(scene.pixels)
     for rows, part in shaken(day, night.blur * max(height, width), angle):
         electrons = sensed(part, rows, every)
-        expose(electrons, night.read_noise, rng)
+        read_out(electrons, night.read_noise, rng)
         electrons *= gain
         dark[rows] = encode(electrons)
     return scene.with_pixels(dark)

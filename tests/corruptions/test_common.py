@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from robust.corruptions.apply import corrupt
-from robust.corruptions.causes.common_blur import disc, disc_blurred, swept, trail, zoom
+from robust.corruptions.causes.common_blur import disc_blurred, disc_shares, swept, trail, zoom
 from robust.corruptions.causes.common_digital import displacement, flatten, pixelate
 from robust.corruptions.causes.common_noise import add_impulses, gaussian_table, shot_table
 from robust.corruptions.causes.common_weather import Snow, brighten, fill_with_fog, flakes, freeze, let_snow
@@ -153,6 +154,32 @@ def test_shot_noise_keeps_the_mean_and_has_the_variance_of_counts(photons: float
     assert row.var() == pytest.approx(code * 255.0 / photons, rel=0.03)
 
 
+@pytest.mark.parametrize("photons", [1e3, 1e4])
+def test_many_photons_give_the_normal_law_of_counts(photons: float) -> None:
+    """The normal quantiles of a Poisson law are right to one count and to one rounding there."""
+    rows = shot_table(photons).reshape(256, -1).astype(np.float64)
+    quantiles = ndtri((np.arange(4096) + 0.5) / 4096)
+    for code in (50, 128, 200):
+        wanted = code + quantiles * math.sqrt(code * 255.0 / photons)
+        skew = (quantiles**2 - 1) / 6 * 255.0 / photons
+        inside = wanted < 254.0
+        assert float(np.abs(rows[code] - wanted - skew)[inside].max()) <= 0.5 + 1.01 * 255.0 / photons
+
+
+@pytest.mark.parametrize("photons", [1.0, 745.0, 746.0, 1e6])
+def test_shot_noise_keeps_the_mean_of_all_codes_up_to_the_most_photons(photons: float) -> None:
+    rows = shot_table(photons).reshape(256, -1).astype(np.float64)
+    code = 8 if photons < 2 else 150  # what is clipped at white darkens
+    assert rows[code].mean() == pytest.approx(code, abs=1.0)
+    assert (np.diff(rows, axis=1) >= 0).all()
+    assert (np.diff(rows.mean(axis=1)) > 0).all()
+
+
+def test_noise_that_does_not_fit_its_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        gaussian_table(30.0)
+
+
 def test_no_light_gives_no_photons_and_full_light_seldom_none() -> None:
     rows = shot_table(3.0).reshape(256, -1)
     assert (rows[0] == 0).all()
@@ -177,9 +204,9 @@ def test_a_disc_spreads_an_edge_by_a_quarter_of_its_radius_squared(radius: float
 
 
 def test_a_disc_within_a_pixel_changes_nothing_and_every_disc_sums_to_one() -> None:
-    assert disc(0.4).tolist() == [[1.0]]
-    assert {float(disc(radius).sum(dtype=np.float64)) for radius in (0.6, 1.0, 3.3, 5.0)} == {1.0}
-    assert disc(5.0).shape == (11, 11)
+    assert disc_shares(0.4).tolist() == [[1.0]]
+    assert {float(disc_shares(radius).sum(dtype=np.float64)) for radius in (0.6, 1.0, 3.3, 5.0)} == {1.0}
+    assert disc_shares(5.0).shape == (11, 11)
 
 
 def test_a_sweep_of_frosted_glass_is_the_loop_that_was_published() -> None:
@@ -217,6 +244,13 @@ def test_flakes_cover_the_share_that_a_normal_law_gives() -> None:
     assert share == pytest.approx(0.1587, abs=0.01)  # above one standard deviation
 
 
+def test_the_strongest_noise_of_snow_keeps_its_share_of_flakes() -> None:
+    most = get("snow").ranges["spread"][1]
+    snow = Snow(level=0.5, spread=most, flake=1.0, threshold=0.5, length=1.0, sigma=1.0, keep=1.0)
+    assert float((flakes((640, 640), snow, np.random.default_rng(0)) > 0).mean()) == pytest.approx(0.5, abs=0.01)
+    assert (np.diff(gaussian_table(most * 16.0).astype(np.int64)) >= 0).all()
+
+
 def test_snow_whitens_and_adds_two_layers_by_hand() -> None:
     even = Snow(level=0.1, spread=0.0, flake=3.0, threshold=0.05, length=1.0, sigma=1.0, keep=0.7)
     made = let_snow(scene(flat(100, 100, 100)), context(), snow=even).pixels
@@ -239,6 +273,12 @@ def test_panes_are_of_one_brightness_and_blue_rather_than_red() -> None:
     assert means.mean(axis=1) == pytest.approx(164.0, abs=1.0)
     assert (means[:, 2] > means[:, 1]).all()
     assert (means[:, 1] > means[:, 0]).all()
+
+
+def test_no_fog_changes_nothing_not_even_black() -> None:
+    for pixels in (flat(0, 0, 0), pictures()[0]):
+        assert np.array_equal(fill_with_fog(scene(pixels), context(), thickness=0.0, decay=2.0).pixels, pixels)
+    assert not fill_with_fog(scene(flat(0, 0, 0)), context(), thickness=2.0, decay=2.0).pixels.any()
 
 
 def test_fog_is_the_published_sum_of_picture_and_fractal() -> None:

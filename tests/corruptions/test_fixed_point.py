@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from robust.corruptions.bands import bands
 from robust.corruptions.detail import DETAIL_LOST, detail, dimmed, obscured
 from robust.corruptions.fixed_point import displaced, enlarged, moved_sum, scale_of, smoothed, whole_weights
 from robust.corruptions.laws import Pixels, Scene
@@ -110,3 +111,9 @@ def test_half_the_height_is_a_quarter_of_the_power_and_as_much_other_detail_halv
     equal = np.random.default_rng(5).permutation(half.reshape(-1, 3)).reshape(half.shape)  # as much again, by chance
     assert obscured(160).of(scene(before), scene(half + equal)) == pytest.approx(0.875, abs=0.03)
     assert obscured(160).of(scene(before), scene(np.full_like(before, 9))) == 1.0
+
+
+def test_bands_hold_every_row_once_in_order() -> None:
+    for height in (1, 31, 32, 33, 100):
+        assert [row for rows in bands(height) for row in range(rows.start, rows.stop)] == list(range(height))
+    assert [rows.stop - rows.start for rows in bands(70)] == [32, 32, 6]

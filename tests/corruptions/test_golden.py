@@ -32,7 +32,7 @@ GOLDEN: dict[str, str] = {
     "motion_blur": "v1 bbc5864c9fc657da f3905782a9c3551a 0d988a428ba02a8b",
     "night": "v3 48c6e5d19fcc8138 9ddd2c0f384bac5c 4d41af8fdd7b7874",
     "occlusion": "v2 98be7498e4030589 edee72de9a23c8d1 78a86f705bfad40e",
-    "out_of_focus": "v1 36100b25d2948abb 063679dcafc3947c 500f760741276769",
+    "out_of_focus": "v2 e58794a392b1d7a6 1a9515363b38dc3f a08e3ae8033efb34",
     "overexposure": "v1 33a3c0d76bf9d80e 8f05cf369fd2b0a3 a819cbe1eb6c6fe7",
     "pixelate": "v1 d52b2b3cd768613a f2feff9f92f15034 0f70ba94a04caa0c",
     "rainfall": "v1 6226198eaefd54a7 1681c44542f84258 92144d8e712ec2ac",

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy.integrate import dblquad, quad
 
-from robust.corruptions.causes.rain import drop_speed, rain_of
-from robust.corruptions.causes.snow_fall import snow_of
-from robust.corruptions.particles import Optics, Precipitation, Swarm, coverage, expected_count, scatter
+from robust.corruptions.causes.rainfall import drop_speed, rain_of
+from robust.corruptions.causes.snowfall import snow_of
+from robust.corruptions.particles import Optics, Swarm, coverage, expected_count, scatter
+from robust.corruptions.precipitation import Precipitation
 
 SIZE = (480, 640)
 OPTICS = Optics(exposure=0.004, aperture=0.001, finest=0.001)

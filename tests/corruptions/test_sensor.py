@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
-from robust.corruptions.causes.sensor import add_noise, expose
+from robust.corruptions.causes.sensor_noise import add_noise, read_out
 from robust.corruptions.laws import Context, Scene
 from robust.corruptions.light import decode
 from robust.datasets.records import Annotations
@@ -22,7 +22,7 @@ def noisy(pixels: np.ndarray, electrons: float, read_noise: float) -> np.ndarray
 @pytest.mark.parametrize("read_noise", [1.0, 3.0])
 def test_noise_has_the_moments_of_poisson_plus_gauss(level: float, read_noise: float) -> None:
     electrons = np.full((300, 400), level, dtype=np.float32)
-    expose(electrons, read_noise, np.random.default_rng(3))
+    read_out(electrons, read_noise, np.random.default_rng(3))
     variance = level + read_noise**2
     assert electrons.mean() == pytest.approx(level, abs=5 * np.sqrt(variance / electrons.size))
     assert electrons.var() == pytest.approx(variance, rel=0.03)

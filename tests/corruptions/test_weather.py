@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from robust.corruptions.air import airlight, extinction, look_through, smooth_field, transmission, veil_share
-from robust.corruptions.causes.fog import befog
-from robust.corruptions.causes.sun import closing, dazzle, inverse_square, place
+from robust.corruptions.causes.depth_fog import befog
+from robust.corruptions.causes.low_sun import closing, dazzle, inverse_square, place
 from robust.corruptions.depth import View
 from robust.corruptions.laws import Context, Pixels, Scene
 from robust.corruptions.light import decode, encode

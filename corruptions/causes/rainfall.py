@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.falling import let_fall
 from robust.corruptions.laws import Context, Corruption, Parameters, Scene, Step
 from robust.corruptions.measures import RMS_CHANGE
-from robust.corruptions.particles import Optics, Precipitation
-from robust.corruptions.precipitation import let_fall
+from robust.corruptions.particles import Optics
+from robust.corruptions.precipitation import Precipitation
 
 _GUST = 0.5  # m/s
 _APERTURE, _FINEST = 0.001, 0.001  # metres, radian

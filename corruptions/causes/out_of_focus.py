@@ -4,7 +4,9 @@ Law: geometric optics. A point out of focus lights a disc (the circle of confusi
 disc in pixels of a picture of 640 along its longer side and grows with the picture. In linear light, so that highlights
 turn into discs instead of fading.
 
-A disc of more than 6 pixels is made at a half, a quarter... of the picture's size and enlarged (bilinear).
+A disc of more than 6 pixels is made at a half, a quarter... of the picture's size and enlarged (bilinear). What this
+and the sharing of light between pixels spread is taken off the disc, so that all of it spreads as far as ``radius``
+says: by a variance of radius^2 / 4 along each axis.
 
 Limits: the same disc everywhere (depth is not known), round and even (no vignetting, no blades), and highlights count
 as full white, however bright they were.
@@ -13,49 +15,50 @@ as full white, however bright they were.
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.bands import bands
 from robust.corruptions.blurring import point_spread
-from robust.corruptions.kernels import Light, even_weights, light_of, pixels_of, splat, spread
+from robust.corruptions.fixed_point import scale_of
+from robust.corruptions.kernels import Light, disc_of_variance, even_weights, light_of, pixels_of, spread
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 
-_REFERENCE = 640.0
 _LARGEST = 6.0  # pixels
-_BAND = 32
-_LARGEST_SHRINK = 16  # up to here enlarging is exact in float32
+_EXACT = 16  # up to here enlarging is exact in float32
 
 
 def defocus(scene: Scene, context: Context, *, radius: float) -> Scene:
     """Blur with a disc of ``radius`` pixels of a picture of 640; objects stay as they are."""
     del context
-    return scene.with_pixels(blur_by_disc(scene.pixels, radius * max(scene.pixels.shape[:2]) / _REFERENCE))
-
-
-def disc(radius: float) -> NDArray[np.float64]:
-    """Return the kernel of an even disc, sum 1."""
-    points = 64 + 16 * math.ceil(radius)  # across it
-    middle = (np.arange(points) + 0.5) * (2.0 / points) - 1.0
-    y, x = np.meshgrid(middle, middle, indexing="ij")
-    inside = x * x + y * y <= 1.0
-    return splat(x[inside] * radius, y[inside] * radius)
+    return scene.with_pixels(blur_by_disc(scene.pixels, radius * scale_of(scene.size)))
 
 
 def shrinking(radius: float) -> int:
-    """Return by how much (1, 2, 4, 8 or 16) the picture shrinks before a disc of ``radius`` pixels."""
+    """Return by how much (1, 2, 4...) the picture shrinks before it is blurred by a disc of ``radius`` pixels."""
     shrink = 1
-    while radius / shrink > _LARGEST and shrink < _LARGEST_SHRINK:
+    while radius / shrink > _LARGEST:
         shrink *= 2
     return shrink
 
 
+@lru_cache(maxsize=64)
+def weights(radius: float) -> NDArray[np.int32]:
+    """Return the kernel for the picture made smaller by `shrinking`: int32 (n, n), n odd.
+
+    Averaging ``n`` x ``n`` pixels adds a variance of (n^2 - 1) / 12, enlarging again (n^2 - 1) / 6.
+    """
+    square = shrinking(radius) ** 2
+    return even_weights(disc_of_variance((radius**2 - (square - 1)) / (4 * square)))
+
+
 def blur_by_disc(pixels: Pixels, radius: float) -> Pixels:
     """Blur with a disc of ``radius`` pixels of this picture, in linear light."""
-    shrink = shrinking(radius)
-    kernel, light, blurred = even_weights(disc(radius / shrink)), light_of(pixels), np.empty_like(pixels)
+    shrink, kernel = shrinking(radius), weights(radius)
+    light, blurred = light_of(pixels), np.empty_like(pixels)
     if shrink == 1:
         for rows, part in spread(light, kernel):
             blurred[rows] = pixels_of(part)
@@ -63,10 +66,8 @@ def blur_by_disc(pixels: Pixels, radius: float) -> Pixels:
     small = _shrunk(light, shrink)
     for rows, part in spread(small.copy(), kernel):
         small[rows] = np.rint(part).astype(np.uint16)
-    size = (small.shape[1] * shrink, small.shape[0] * shrink)
-    large = cv2.resize(small.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    for top in range(0, len(pixels), _BAND):  # a band of rows at a time stays in the processor's cache
-        rows = slice(top, min(top + _BAND, len(pixels)))
+    large = _enlarged(small.astype(np.float32), shrink)
+    for rows in bands(len(pixels)):
         blurred[rows] = pixels_of(np.asarray(large[rows, : pixels.shape[1]]))
     return blurred
 
@@ -74,9 +75,28 @@ def blur_by_disc(pixels: Pixels, radius: float) -> Pixels:
 def _shrunk(light: Light, shrink: int) -> Light:
     """Average areas of ``shrink`` x ``shrink`` pixels; the last row and column are mirrored to fill them."""
     down, right = -light.shape[0] % shrink, -light.shape[1] % shrink
-    padded = cv2.copyMakeBorder(light, 0, down, 0, right, cv2.BORDER_REFLECT)
-    size = (padded.shape[1] // shrink, padded.shape[0] // shrink)
-    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), dtype=np.uint16)
+    light = np.asarray(cv2.copyMakeBorder(light, 0, down, 0, right, cv2.BORDER_REFLECT), dtype=np.uint16)
+    for factor in _factors(shrink):
+        size = (light.shape[1] // factor, light.shape[0] // factor)
+        light = np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA), dtype=np.uint16)
+    return light
+
+
+def _enlarged(light: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Enlarge ``factor`` times, bilinear: the same by steps as at once, but for rounding to whole steps of light."""
+    for part in _factors(factor):
+        size = (light.shape[1] * part, light.shape[0] * part)
+        light = np.asarray(cv2.resize(np.rint(light), size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+    return light
+
+
+def _factors(shrink: int) -> list[int]:
+    """Split a power of two into factors that are exact in float32, for sums of areas and between two values."""
+    factors = []
+    while shrink > 1:
+        factors.append(min(shrink, _EXACT))
+        shrink //= factors[-1]
+    return factors
 
 
 def disc_radius(before: Scene, after: Scene) -> float:
@@ -99,6 +119,7 @@ CORRUPTIONS = (
         measure=Measure("radius of the blur", "pixels of 640", disc_radius),
         source="Geometric optics: the circle of confusion, an even disc in linear light (sRGB: IEC 61966-2-1)",
         limits="The same blur at every distance, and highlights count as full white however bright they were.",
+        version=2,
         random=False,
     ),
 )

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import poisson
 
+from robust.corruptions.bands import bands
 from robust.corruptions.laws import Context, Corruption, Parameters, Scene, Step
 from robust.corruptions.light import decode, encode
 from robust.corruptions.measures import RMS_CHANGE
 
 _LEVELS, _QUANTILES, _ROOT_MAX = 96, 2048, 12.0
-_BAND = 32
 
 
 def add_noise(scene: Scene, context: Context, *, electrons: float, read_noise: float) -> Scene:
@@ -37,17 +37,16 @@ def add_noise(scene: Scene, context: Context, *, electrons: float, read_noise: f
         read_noise: Standard deviation, electrons.
     """
     noisy = np.empty_like(scene.pixels)
-    for top in range(0, len(noisy), _BAND):  # a band of rows at a time stays in the processor's cache
-        rows = slice(top, top + _BAND)
+    for rows in bands(len(noisy)):
         signal = decode(scene.pixels[rows])
         signal *= np.float32(electrons)
-        expose(signal, read_noise, context.rng)
+        read_out(signal, read_noise, context.rng)
         signal *= np.float32(1.0 / electrons)
         noisy[rows] = encode(signal)
     return scene.with_pixels(noisy)
 
 
-def expose(electrons: NDArray[np.float32], read_noise: float, rng: np.random.Generator) -> None:
+def read_out(electrons: NDArray[np.float32], read_noise: float, rng: np.random.Generator) -> None:
     """Add shot and read noise in place: float32, electrons.
 
     Each pixel draws a uniform quantile and looks its standardised deviation up in a table of the joint law at the

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.falling import let_fall
 from robust.corruptions.laws import Context, Corruption, Parameters, Scene, Step
 from robust.corruptions.measures import RMS_CHANGE
-from robust.corruptions.particles import Optics, Precipitation
-from robust.corruptions.precipitation import let_fall
+from robust.corruptions.particles import Optics
+from robust.corruptions.precipitation import Precipitation
 
 _DENSITY = 0.05  # of water's
 _SWELLING = _DENSITY ** (-1 / 3)  # diameter of a flake over that of its drop

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robust.corruptions.blurring import point_spread
+from robust.corruptions.fixed_point import scale_of
 from robust.corruptions.kernels import Light, even_weights, light_of, pixels_of, splat, spread
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 
-_REFERENCE = 640.0
 _MOST_STEPS = 200.0  # along the path
 
 
@@ -39,7 +39,7 @@ def move(scene: Scene, context: Context, *, length: float, bend: float) -> Scene
         bend: Largest turn on the way, degrees.
     """
     angle, turn = context.rng.uniform(0, math.pi), context.rng.uniform(-bend, bend)
-    scale = max(scene.pixels.shape[:2]) / _REFERENCE
+    scale = scale_of(scene.size)
     step = coarse(max(scale, length * scale / _MOST_STEPS))
     return scene.with_pixels(smear(scene.pixels, length * scale, float(angle), math.radians(turn), step))
 

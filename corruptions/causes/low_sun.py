@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.corruptions.air import VEIL_SHARE, spread
+from robust.corruptions.air import VEIL_SHARE, in_colours
+from robust.corruptions.bands import bands
 from robust.corruptions.depth import View
 from robust.corruptions.laws import Context, Corruption, Parameters, Pixels, Scene, Step
 from robust.corruptions.light import LUMINANCE, decode, encode, lamp_gains, mute
@@ -24,21 +25,19 @@ from robust.corruptions.light import LUMINANCE, decode, encode, lamp_gains, mute
 _DISC = math.radians(0.27)
 _REFERENCE = math.radians(10.0)
 _LOWEST, _HIGHEST = 2.0, 15.0  # degrees over the horizon
-_TRIES, _BAND = 12, 32
+_TRIES = 12
 
 
 def dazzle(scene: Scene, context: Context, *, glare: float, kelvin: float, metering: float) -> Scene:
     """Put a low sun into the picture; objects stay as they are."""
-    size = (scene.pixels.shape[0], scene.pixels.shape[1])
-    view = View.of(scene.annotations, size)
+    size, view = scene.size, View.of(scene.annotations, scene.size)
     veil = np.float32(glare) * inverse_square(size, view.focal, place(scene, view, context.rng))
     color = mute(lamp_gains(kelvin, 0.5), scene.pixels)
     rate = closing(scene.pixels, veil, color) ** metering
     exposure = np.float32(round(rate * 4096) / 4096)  # rounded: the last bits of powers differ between processors
     out = np.empty_like(scene.pixels)
-    for top in range(0, size[0], _BAND):
-        rows = slice(top, top + _BAND)
-        out[rows] = encode((decode(scene.pixels[rows]) + spread(veil[rows]) * color) * exposure)
+    for rows in bands(size[0]):
+        out[rows] = encode((decode(scene.pixels[rows]) + in_colours(veil[rows]) * color) * exposure)
     return scene.with_pixels(out)
 
 
