@@ -29,6 +29,7 @@ class Pasted:
         outline: In the picture; None without one.
         category_id: Category of the donor.
         area: Square pixels.
+        visible: The share that the donor's image showed, 0..1.
     """
 
     pixels: Pixels
@@ -38,6 +39,7 @@ class Pasted:
     outline: Outline | None
     category_id: int
     area: float
+    visible: float
 
     @property
     def solid(self) -> Mask:
@@ -68,7 +70,8 @@ def fit(cutout: Cutout, box: Box, picture: Pixels, *, chroma: float, mirror: boo
     corners = move.points(cutout.box.reshape(2, 2))
     low, high = corners.min(axis=0), np.minimum(corners.max(axis=0), (picture.shape[1], picture.shape[0]))
     final = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Pasted(pixels, alpha, window, final, outline, cutout.category_id, cutout.area * float(scale.prod()))
+    area = cutout.area * float(scale.prod())
+    return Pasted(pixels, alpha, window, final, outline, cutout.category_id, area, cutout.visible)
 
 
 def blend(picture: Pixels, person: Pasted, alpha: Pixels) -> None:

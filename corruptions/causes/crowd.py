@@ -15,13 +15,14 @@ of the donor's background along, so a data set with outlines gives the better cr
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.corruptions.donors import Casting, Cutout, donor_pool
+from robust.corruptions.donors import Cutout, cast
 from robust.corruptions.ground import estimate
 from robust.corruptions.ground_truth import new_ids
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
@@ -59,10 +60,10 @@ def _newcomers(scene: Scene, context: Context, crowd: Crowd) -> list[Pasted]:
     flat = np.array([annotations.outlines[int(i)] is None for i in counted], dtype=np.bool_)
     standing = Standing.of(annotations.boxes[counted], flat, size)
     ground, colour = estimate(standing.boxes, size), chroma(pixels)
-    pool, added = donor_pool(context.dataset), []
-    casting = Casting(pool, context.dataset.images[context.index].sha256)
+    pool, casting = cast(context.dataset, context.index)
+    added: list[Pasted] = []
     apart, missed = True, 0
-    for _ in range(crowd.people if casting.donors else 0):
+    for _ in range(crowd.people):
         for last in (False,) * _PASSED_OVER + (True,):
             found = seek(standing, ground, crowd, casting, context.rng, apart=apart)
             if found is None:
@@ -107,7 +108,7 @@ def draw(scene: Scene, masks: tuple[ObjectMask, ...], added: list[Pasted]) -> Dr
             shared = own[j].window.common(person.window)
             if shared is not None and not (j < n and masks[j].exact and feet[j] > feet[k]):
                 hidden[j][shared.inside(own[j].window)] |= solid[shared.inside(person.window)]
-    start = np.concatenate([scene.annotations.visible, np.ones(len(added))])
+    start = np.concatenate([scene.annotations.visible, [person.visible for person in added]])
     boxes = np.concatenate([scene.annotations.boxes, np.array([p.box for p in added]).reshape(-1, 4)])
     shown = np.array(
         [1.0 - np.count_nonzero(h & m.pixels) / np.count_nonzero(m.pixels) for m, h in zip(own, hidden, strict=True)]
@@ -129,7 +130,10 @@ def annotate(scene: Scene, added: list[Pasted], drawn: Drawn, ids: NDArray[np.in
         outlines=[person.outline for person in added],
     )
     old = old.with_(visible=np.where(old.iscrowd, old.visible, visible[:n]))
-    return Scene(pixels, Annotations.concatenate([old, newcomers]), seen)
+    inside = None if scene.inside is None else np.append(scene.inside, np.ones(len(added)))
+    return replace(
+        scene, pixels=pixels, annotations=Annotations.concatenate([old, newcomers]), seen=seen, inside=inside
+    )
 
 
 def people_added(before: Scene, after: Scene) -> float:

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import gc
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -18,6 +23,9 @@ from robust.corruptions.registry import make_variant
 from robust.datasets.records import Annotations, ImageRecord
 from robust.errors import DataError
 from tests.corruptions.street import Street, backdrop, body, digest, inside, picture_of
+
+
+STRANGER = ImageRecord(99, "99.png", Path("99.png"), 320, 180, "")
 
 
 def crowded_street(n: int = 5, *, outlined: bool = True) -> Street:
@@ -74,9 +82,10 @@ def test_people_never_come_from_the_same_image_even_under_another_name() -> None
         read.append(image.file_name)
         return street.source(image)
 
+    street.add_people(180, 320, [(90.0, 50.0, 120.0, 140.0)], seed=2)
     made = corrupt(street.dataset, 0, make_variant("crowd", 3), source=source)
-    assert len(made.annotations) == 1
-    assert read == ["1.png"]
+    assert len(made.annotations) > 1
+    assert set(read) == {"1.png", "4.png"}
 
 
 def test_donors_are_whole_upright_tall_and_well_visible() -> None:
@@ -92,6 +101,60 @@ def test_donors_are_whole_upright_tall_and_well_visible() -> None:
     pixels, outlines = picture_of(180, 320, boxes, seed=2)
     street.add(pixels, boxes, outlines, iscrowd=crowd, visible=visible)
     assert [donor.position for donor in DonorPool(street.dataset).donors] == [0]
+
+
+def test_who_is_cut_off_by_somebody_nearer_is_no_donor_even_with_an_outline() -> None:
+    street = Street()
+    far, near = (30.0, 40.0, 60.0, 120.0), (42.0, 60.0, 76.0, 150.0)  # the second hides 45 % of the first's box
+    street.add_people(180, 320, [far, near, (200.0, 40.0, 230.0, 120.0)], seed=2)
+    assert [donor.position for donor in DonorPool(street.dataset).donors] == [1, 2]
+
+
+def test_a_newcomer_is_no_more_visible_than_the_donor_was() -> None:
+    street, boxes = Street(), [(30.0, 60.0, 60.0, 150.0), (200.0, 70.0, 222.0, 132.0)]
+    for seed in range(3):
+        pixels, outlines = picture_of(180, 320, boxes, seed)
+        street.add(pixels, boxes, outlines, visible=[0.85, 0.85])
+    for severity in (1, 5):
+        made = corrupt(street.dataset, 0, make_variant("crowd", severity), source=street.source)
+        assert made.annotations.visible[2:].max() == 0.85
+
+
+def test_nobody_comes_from_the_same_video_as_long_as_there_are_others() -> None:
+    street = crowded_street(4)
+    groups = ["a", "a", "b", None]
+    images = [replace(image, group=group) for image, group in zip(street.images, groups, strict=True)]
+    dataset = replace(street.dataset, images=tuple(images))
+    pool = donor_pool(dataset)
+    assert {d.image for d in Casting(pool, images[0]).donors} == {2, 3}
+    assert {d.image for d in Casting(pool, images[2]).donors} == {0, 1, 3}
+    assert {d.image for d in Casting(pool, images[3]).donors} == {0, 1, 2}
+    alone = replace(dataset, images=tuple(replace(image, group="a") for image in images))
+    assert {d.image for d in Casting(donor_pool(alone), alone.images[0]).donors} == {1, 2, 3}
+
+
+def test_a_picture_that_no_other_can_lend_people_to_is_refused() -> None:
+    street = crowded_street(1)
+    with pytest.raises(DataError, match="nobody can be pasted"):
+        corrupt(street.dataset, 0, make_variant("crowd", 5), source=street.source)
+
+
+def test_the_pool_goes_when_its_data_set_goes() -> None:
+    street = crowded_street()
+    dataset = street.dataset
+    corrupt(dataset, 0, make_variant("crowd", 1), source=street.source)
+    gone = weakref.ref(dataset), weakref.ref(donor_pool(dataset))
+    del dataset
+    gc.collect()
+    assert [reference() for reference in gone] == [None, None]
+
+
+def test_what_a_moving_camera_left_of_everybody_is_kept_and_newcomers_are_wholly_inside() -> None:
+    scene = replace(scene_of([(10.0, 10.0, 30.0, 50.0)], outlined=False), inside=np.array([0.7]))
+    added = [pasted(40, 10, 50, 50), pasted(55, 10, 65, 50)]
+    after = annotate(scene, added, draw(scene, object_masks(scene.annotations, (60, 80)), added), np.arange(100, 102))
+    assert after.inside is not None
+    assert after.inside.tolist() == [0.7, 1.0, 1.0]
 
 
 def test_a_split_without_donors_is_refused_with_the_reason() -> None:
@@ -141,7 +204,7 @@ def test_one_person_means_a_camera_at_eye_level_and_nobody_a_default_one() -> No
 
 def test_who_stands_alone_has_the_height_of_their_place() -> None:
     street, ground = crowded_street(), Ground(60.0, 0.8, 170.0, 110.0, True)
-    casting = Casting(donor_pool(street.dataset), "")
+    casting = Casting(donor_pool(street.dataset), STRANGER)
     nobody = Standing.of(np.zeros((0, 4)), np.zeros(0, dtype=np.bool_), (180, 320))
     rng, feet = np.random.default_rng(4), []
     for _ in range(20):
@@ -155,7 +218,7 @@ def test_who_stands_alone_has_the_height_of_their_place() -> None:
 
 def test_who_stands_beside_somebody_is_as_tall_as_perspective_makes_them_and_not_closer_than_allowed() -> None:
     street, ground = crowded_street(), Ground(60.0, 0.8, 170.0, 110.0, True)
-    casting = Casting(donor_pool(street.dataset), "")
+    casting = Casting(donor_pool(street.dataset), STRANGER)
     somebody = np.array([[140.0, 80.0, 170.0, 160.0]])  # 80 pixels tall at row 160, as the ground has it
     beside = 0
     for seed in range(30):
@@ -195,7 +258,7 @@ def pasted(x1: int, y1: int, x2: int, y2: int) -> Pasted:
     solid = np.full((y2 - y1, x2 - x1), 255, dtype=np.uint8)
     colour = np.full((*solid.shape, 3), 200, dtype=np.uint8)
     box = (float(x1), float(y1), float(x2), float(y2))
-    return Pasted(colour, solid, Window(x1, y1, x2, y2), box, None, 1, float(solid.size))
+    return Pasted(colour, solid, Window(x1, y1, x2, y2), box, None, 1, float(solid.size), 1.0)
 
 
 def settled(scene: Scene, added: list[Pasted]) -> Annotations:
@@ -232,7 +295,7 @@ def test_by_hand_who_was_there_and_stands_nearer_stays_in_front_with_an_outline(
 
 
 def test_nobody_comes_twice_before_all_have_come() -> None:
-    casting = Casting(donor_pool(crowded_street(3).dataset), "")
+    casting = Casting(donor_pool(crowded_street(3).dataset), STRANGER)
     called = []
     for _ in range(2 * len(casting.donors)):
         who = int(casting.tall_enough(np.array([0.0]), np.array([0.99]))[0])
@@ -244,7 +307,7 @@ def test_nobody_comes_twice_before_all_have_come() -> None:
 
 
 def test_donors_are_tall_enough_or_of_the_tallest() -> None:
-    casting = Casting(donor_pool(crowded_street(5).dataset), "")
+    casting = Casting(donor_pool(crowded_street(5).dataset), STRANGER)
     luck = np.linspace(0, 0.999, 50)
     some = casting.tall_enough(np.full(50, 65.0), luck)
     assert set(some.tolist()) == set(np.flatnonzero(casting.heights >= 65.0).tolist())
