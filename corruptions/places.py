@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from robust.corruptions.donors import Casting
 from robust.corruptions.ground import Ground
+from robust.corruptions.layers import COLUMNS as _COLUMNS
 
 Box = tuple[float, float, float, float]
 
 _TRIES = 24
 _CLOSE = 0.6  # of the overlap allowed is the least by which a newcomer hides somebody or is hidden
-_COLUMNS = 8
 _SLIM = 0.1  # of the width of a box is beside the body, on either side
 _NEAR = 0.95  # of the places tried are beside somebody
 _UPSCALE = 1.6
@@ -40,12 +40,12 @@ class Standing:
     """Everybody in a picture.
 
     People are upright, so what stands before somebody hides them from the feet to some height: a share of the height in
-    each of eight columns of their box says nearly all.
+    each of eight columns of their box says nearly all. It serves to choose places; `Layers` measures what is hidden.
 
     Attributes:
         boxes: float64 (n, 4), xyxy pixels.
         flat: bool (n,): True for who has no outline, and so cannot stand in front of newcomers.
-        hidden: float64 (n, 8): the share of each column that is behind others, 0..1.
+        hidden: float64 (n, 8): the share of each that is behind others, by columns: their mean is the share.
         size: Height and width of the picture.
     """
 
@@ -70,9 +70,10 @@ class Standing:
             float64 (t, n + 1, 8), the newcomer last.
         """
         nearer = self._nearer(boxes)
-        others = np.maximum(self.hidden, np.where(nearer[..., None], _shadowed(self.boxes, boxes), 0.0))
+        shadows = np.where(nearer[..., None], _shadowed(self.boxes, boxes), 0.0)
+        others = self.hidden + np.maximum(1.0 - self.hidden, 0.0) * shadows  # as if each knew nothing of the others
         own = np.where(nearer[..., None], 0.0, _shadowed(boxes, self.boxes).transpose(1, 0, 2))
-        return np.concatenate([others, own.max(axis=1, initial=0.0)[:, None]], axis=1)
+        return np.concatenate([others, 1.0 - (1.0 - own).prod(axis=1)[:, None]], axis=1)
 
     def natural(self, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return for each of ``boxes`` (t, 4) whether a newcomer may stand there.

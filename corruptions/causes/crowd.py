@@ -24,21 +24,17 @@ from numpy.typing import NDArray
 
 from robust.corruptions.donors import Cutout, cast
 from robust.corruptions.ground import estimate
-from robust.corruptions.ground_truth import new_ids
+from robust.corruptions.ground_truth import IGNORE_BELOW, new_ids
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
+from robust.corruptions.layers import Layers
 from robust.corruptions.light import chroma
-from robust.corruptions.masks import ObjectMask, object_masks
-from robust.corruptions.pasting import Pasted, blend, fit
+from robust.corruptions.pasting import blend, fit
 from robust.corruptions.places import Crowd, Standing, seek
 from robust.datasets.records import Annotations
 
 _GREY, _COLOUR = 4.0, 12.0  # chroma of a black and white picture at most, of one in colour at least
-_GROUPS = 1 / 7  # begun after the first, at most, for each newcomer
-_TRIES = 6  # to place the first one
+_TRIES = 12  # to find a place for one newcomer; then the picture is full
 _PASSED_OVER = 2  # donors, at most, for one newcomer
-
-Drawn = tuple[Pixels, NDArray[np.float64], NDArray[np.float64]]
-"""The picture, the visible share of everybody (n,) and the boxes of what is seen of them (n, 4): old ones first."""
 
 
 def gather(scene: Scene, context: Context, *, crowd: Crowd) -> Scene:
@@ -47,40 +43,40 @@ def gather(scene: Scene, context: Context, *, crowd: Crowd) -> Scene:
     Raises:
         DataError: nobody in the data set can be pasted, or a donor's image cannot be read.
     """
-    size = (scene.pixels.shape[0], scene.pixels.shape[1])
-    added = sorted(_newcomers(scene, context, crowd), key=lambda person: person.box[3])
-    drawn = draw(scene, object_masks(scene.annotations, size), added)
-    return annotate(scene, added, drawn, new_ids(context.dataset, context.index, len(added)))
+    layers = _gathered(scene, context, crowd)
+    return annotate(
+        scene, layers, draw(scene.pixels, layers), new_ids(context.dataset, context.index, len(layers.added))
+    )
 
 
-def _newcomers(scene: Scene, context: Context, crowd: Crowd) -> list[Pasted]:
-    """Choose places and donors; people for whom no place is found stay away."""
-    annotations, pixels = scene.annotations, scene.pixels
-    counted, size = np.flatnonzero(~annotations.iscrowd), (pixels.shape[0], pixels.shape[1])
-    flat = np.array([annotations.outlines[int(i)] is None for i in counted], dtype=np.bool_)
-    standing = Standing.of(annotations.boxes[counted], flat, size)
-    ground, colour = estimate(standing.boxes, size), chroma(pixels)
+def _gathered(scene: Scene, context: Context, crowd: Crowd) -> Layers:
+    """Choose places and donors; whoever would be hidden too much there, or hide too much, goes somewhere else."""
+    pixels, people = scene.pixels, scene.annotations.boxes[~scene.annotations.iscrowd]
+    size = (pixels.shape[0], pixels.shape[1])
+    layers = Layers.of(scene.annotations, size)
+    standing = Standing.of(people, layers.flat, size)
+    ground, colour = estimate(people, size), chroma(pixels)
     pool, casting = cast(context.dataset, context.index)
-    added: list[Pasted] = []
-    apart, missed = True, 0
-    for _ in range(crowd.people):
-        for last in (False,) * _PASSED_OVER + (True,):
-            found = seek(standing, ground, crowd, casting, context.rng, apart=apart)
-            if found is None:
-                break
-            casting.call(found[0])
-            cutout = pool.cutout(casting.donors[found[0]], context.read)
-            if _suits(cutout, colour) or last:
-                standing = found[1]
-                x1, y1, x2, y2 = (float(v) for v in standing.boxes[-1])
-                mirror = bool(context.rng.random() < 0.5)
-                added.append(fit(cutout, (x1, y1, x2, y2), pixels, chroma=colour, mirror=mirror))
-                break
-        missed += found is None
-        if missed > _GROUPS * crowd.people and (added or missed > _TRIES):
-            break
+    apart, missed, passed = True, 0, 0
+    while len(layers.added) < crowd.people and missed < _TRIES:
+        found = seek(standing, ground, crowd, casting, context.rng, apart=apart)
+        missed += 1
         apart = found is None  # where nobody more can join a group, another one begins
-    return added
+        if found is None:
+            continue
+        cutout = pool.cutout(casting.donors[found[0]], context.read)
+        if not _suits(cutout, colour) and passed < _PASSED_OVER:
+            casting.call(found[0])
+            passed, missed = passed + 1, missed - 1
+            continue
+        x1, y1, x2, y2 = (float(v) for v in found[1].boxes[-1])
+        mirror = bool(context.rng.random() < 0.5)
+        more = layers.joined(fit(cutout, (x1, y1, x2, y2), pixels, chroma=colour, mirror=mirror))
+        if more.hides_at_most(crowd.overlap, layers):
+            casting.call(found[0])
+            layers, standing = more, replace(found[1], hidden=more.columns)
+            missed, passed = 0, 0
+    return layers
 
 
 def _suits(cutout: Cutout, colour: float) -> bool:
@@ -88,57 +84,40 @@ def _suits(cutout: Cutout, colour: float) -> bool:
     return cutout.chroma > _GREY or colour < _COLOUR
 
 
-def draw(scene: Scene, masks: tuple[ObjectMask, ...], added: list[Pasted]) -> Drawn:
-    """Draw from far to near; return the picture, everybody's visible share and the boxes of what is seen."""
-    pixels, n = scene.pixels.copy(), len(masks)
-    own = [*masks, *(ObjectMask(p.window, p.solid, True) for p in added)]
-    hidden = [np.zeros(mask.window.size, dtype=np.bool_) for mask in own]
-    feet = [*(float(b[3]) for b in scene.annotations.boxes), *(person.box[3] for person in added)]
-    for k, person in enumerate(added, start=n):
-        alpha = person.alpha.copy()
-        for j in range(n):  # people who were there and stand nearer keep their outline in front
-            shared = masks[j].window.common(person.window)
-            if shared is not None and masks[j].exact and feet[j] > feet[k] and not scene.annotations.iscrowd[j]:
-                front = masks[j].pixels[shared.inside(masks[j].window)]
-                alpha[shared.inside(person.window)][front] = 0
-                hidden[k][shared.inside(person.window)] |= front
-        blend(pixels, person, alpha)
-        solid = alpha > 127
-        for j in range(k):
-            shared = own[j].window.common(person.window)
-            if shared is not None and not (j < n and masks[j].exact and feet[j] > feet[k]):
-                hidden[j][shared.inside(own[j].window)] |= solid[shared.inside(person.window)]
-    start = np.concatenate([scene.annotations.visible, [person.visible for person in added]])
-    boxes = np.concatenate([scene.annotations.boxes, np.array([p.box for p in added]).reshape(-1, 4)])
-    shown = np.array(
-        [1.0 - np.count_nonzero(h & m.pixels) / np.count_nonzero(m.pixels) for m, h in zip(own, hidden, strict=True)]
-    )
-    seen = [m.seen_box(h, b) for m, h, b in zip(own, hidden, boxes, strict=True)]
-    return pixels, start * shown, np.array(seen).reshape(-1, 4)
+def draw(picture: Pixels, layers: Layers) -> Pixels:
+    """Draw the newcomers from far to near into a copy of the picture."""
+    pixels = picture.copy()
+    for person in layers.far_to_near:
+        blend(pixels, person, person.alpha)
+    return pixels
 
 
-def annotate(scene: Scene, added: list[Pasted], drawn: Drawn, ids: NDArray[np.int64]) -> Scene:
+def annotate(scene: Scene, layers: Layers, pixels: Pixels, ids: NDArray[np.int64]) -> Scene:
     """Return what was drawn with everybody in it; crowd regions keep their visible share."""
-    pixels, visible, seen = drawn
-    old, n = scene.annotations, len(scene.annotations)
+    old, added = scene.annotations, layers.added
     newcomers = Annotations.build(
         np.array([person.box for person in added]),
         [person.category_id for person in added],
         ids,
         area=[person.area for person in added],
-        visible=visible[n:],
+        visible=[person.visible for person in added],
         outlines=[person.outline for person in added],
     )
-    old = old.with_(visible=np.where(old.iscrowd, old.visible, visible[:n]))
+    everybody = Annotations.concatenate([old, newcomers])
+    counted = np.flatnonzero(~everybody.iscrowd)
+    visible, seen = everybody.visible.copy(), everybody.boxes.copy()
+    visible[counted] *= layers.shown
+    for i, mask, hidden in zip(counted, layers.masks, layers.hidden, strict=True):
+        seen[i] = mask.seen_box(hidden, everybody.boxes[i])
     inside = None if scene.inside is None else np.append(scene.inside, np.ones(len(added)))
-    return replace(
-        scene, pixels=pixels, annotations=Annotations.concatenate([old, newcomers]), seen=seen, inside=inside
-    )
+    return replace(scene, pixels=pixels, annotations=everybody.with_(visible=visible), seen=seen, inside=inside)
 
 
 def people_added(before: Scene, after: Scene) -> float:
-    """Return how many people were added."""
-    return float(len(after.annotations) - len(before.annotations))
+    """Return how many people were added of whom enough can be seen to count."""
+    a = after.annotations
+    counts = ~np.isin(a.ids, before.annotations.ids) & ~a.iscrowd & (a.visible >= IGNORE_BELOW)
+    return float(np.count_nonzero(counts))
 
 
 def _steps(parameters: Parameters, _size: tuple[int, int]) -> tuple[Step, ...]:
@@ -169,6 +148,6 @@ CORRUPTIONS = (
             "Shadows are a dark spot at the feet only, and nobody sits. Without outlines people carry "
             "some of their old background along."
         ),
-        version=2,
+        version=3,
     ),
 )

@@ -10,20 +10,20 @@ import pytest
 
 from robust.corruptions import donors, pasting
 from robust.corruptions.apply import corrupt
-from robust.corruptions.causes.crowd import annotate, draw
+from robust.corruptions.causes.crowd import annotate, draw, people_added
 from robust.corruptions.donors import Casting, DonorPool, donor_pool, matte, surrounding_light
 from robust.corruptions.ground import Ground, estimate
 from robust.corruptions.ground_truth import settle
 from robust.corruptions.laws import Scene
+from robust.corruptions.layers import Layers
 from robust.corruptions.light import chroma
-from robust.corruptions.masks import Window, object_masks
+from robust.corruptions.masks import Window
 from robust.corruptions.pasting import Pasted, blend
 from robust.corruptions.places import Crowd, Standing, seek
 from robust.corruptions.registry import make_variant
 from robust.datasets.records import Annotations, ImageRecord
 from robust.errors import DataError
 from tests.corruptions.street import Street, backdrop, body, digest, inside, picture_of
-
 
 STRANGER = ImageRecord(99, "99.png", Path("99.png"), 320, 180, "")
 
@@ -117,7 +117,10 @@ def test_a_newcomer_is_no_more_visible_than_the_donor_was() -> None:
         street.add(pixels, boxes, outlines, visible=[0.85, 0.85])
     for severity in (1, 5):
         made = corrupt(street.dataset, 0, make_variant("crowd", severity), source=street.source)
-        assert made.annotations.visible[2:].max() == 0.85
+        assert len(made.annotations) > 2
+        assert made.annotations.visible[2:].max() <= 0.85
+    person = replace(pasted(10, 10, 20, 50), visible=0.85)  # half of it goes behind the next
+    assert settled(scene_of([], outlined=False), [person, pasted(15, 10, 25, 51)]).visible.tolist() == [0.425, 1.0]
 
 
 def test_nobody_comes_from_the_same_video_as_long_as_there_are_others() -> None:
@@ -151,8 +154,7 @@ def test_the_pool_goes_when_its_data_set_goes() -> None:
 
 def test_what_a_moving_camera_left_of_everybody_is_kept_and_newcomers_are_wholly_inside() -> None:
     scene = replace(scene_of([(10.0, 10.0, 30.0, 50.0)], outlined=False), inside=np.array([0.7]))
-    added = [pasted(40, 10, 50, 50), pasted(55, 10, 65, 50)]
-    after = annotate(scene, added, draw(scene, object_masks(scene.annotations, (60, 80)), added), np.arange(100, 102))
+    after = joined_by(scene, [pasted(40, 10, 50, 50), pasted(55, 10, 65, 50)])
     assert after.inside is not None
     assert after.inside.tolist() == [0.7, 1.0, 1.0]
 
@@ -262,9 +264,14 @@ def pasted(x1: int, y1: int, x2: int, y2: int) -> Pasted:
 
 
 def settled(scene: Scene, added: list[Pasted]) -> Annotations:
-    masks = object_masks(scene.annotations, (60, 80))
-    after = annotate(scene, added, draw(scene, masks, added), np.arange(100, 100 + len(added)))
-    return settle(scene.annotations, after, "amodal")
+    return settle(scene.annotations, joined_by(scene, added), "amodal")
+
+
+def joined_by(scene: Scene, added: list[Pasted]) -> Scene:
+    layers = Layers.of(scene.annotations, (60, 80))
+    for person in added:
+        layers = layers.joined(person)
+    return annotate(scene, layers, draw(scene.pixels, layers), np.arange(100, 100 + len(added)))
 
 
 def test_by_hand_a_person_of_whom_too_little_is_left_becomes_ignored() -> None:
@@ -273,6 +280,44 @@ def test_by_hand_a_person_of_whom_too_little_is_left_becomes_ignored() -> None:
         made = settled(scene, [pasted(10, 10, 10 + covered, 50)])
         assert made.visible.tolist() == pytest.approx([visible, 1.0])
         assert made.iscrowd.tolist() == [ignored, False]
+
+
+def test_by_hand_the_order_in_which_newcomers_come_does_not_matter() -> None:
+    scene = scene_of([(10.0, 10.0, 30.0, 50.0)], outlined=True)
+    people = [pasted(10, 8, 20, 48), pasted(12, 12, 22, 52), pasted(14, 14, 24, 54)]
+    one, other = joined_by(scene, people), joined_by(scene, people[::-1])
+    assert np.array_equal(one.pixels, other.pixels)
+    assert one.annotations.visible[0] == other.annotations.visible[0] < 1
+    assert one.annotations.visible[1:].tolist() == other.annotations.visible[:0:-1].tolist()
+
+
+def test_by_hand_newcomers_of_whom_too_little_is_seen_are_not_counted() -> None:
+    scene = scene_of([(50.0, 10.0, 70.0, 50.0)], outlined=False)
+    for covered, count in ((15, 2), (17, 1)):  # of 20 columns: 25 % and 15 % of the first are left
+        after = joined_by(scene, [pasted(10, 10, 30, 50), pasted(10, 10, 10 + covered, 51)])
+        assert people_added(scene, after) == count
+
+
+@pytest.mark.parametrize("outlined", [True, False])
+@pytest.mark.parametrize("severity", [1, 3, 5])
+def test_nobody_is_hidden_more_than_the_overlap_allows_and_nearly_all_asked_for_count(
+    severity: int, outlined: bool
+) -> None:
+    street, rng = Street(), np.random.default_rng(11)
+    for seed in range(8):
+        x, foot = rng.uniform(10, 580, 6), rng.uniform(260, 440, 6)
+        tall = 0.9 * (foot - 180)
+        boxes = [(float(a), float(b - h), float(a + h / 3), float(b)) for a, b, h in zip(x, foot, tall, strict=True)]
+        street.add_people(480, 720, boxes, outlined=outlined, seed=seed)
+    variant, counted = make_variant("crowd", severity), []
+    parameters = dict(variant.parameters)
+    for i in range(8):
+        made = corrupt(street.dataset, i, variant, source=street.source)
+        least = np.append(street.annotations[i].visible, np.ones(len(made.annotations) - 6))
+        assert (made.annotations.visible >= least - float(parameters["overlap"]) - 0.02).all()
+        before = Scene.start(street.source(street.images[i]), street.annotations[i])
+        counted.append(people_added(before, Scene.start(made.pixels, made.annotations)))
+    assert np.mean(counted) >= 0.95 * float(parameters["people"])
 
 
 def test_by_hand_newcomers_hide_each_other_and_shares_hidden_twice_count_once() -> None:

@@ -1,0 +1,107 @@
+"""Who hides whom, pixel by pixel, as newcomers join the people of a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robust.corruptions.masks import Mask, ObjectMask, object_masks
+from robust.corruptions.pasting import Pasted
+from robust.datasets.records import Annotations
+
+COLUMNS = 8
+_SOLID = 127  # alpha above this hides what is behind
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """Everybody in a picture, m people: those who were there (crowd regions left out), then newcomers as they came.
+
+    Whoever's foot is lower stands in front. Who was there and has no outline stands behind all newcomers.
+
+    Attributes:
+        masks: Their pixels, hidden or not.
+        feet: float64 (m,): rows of their feet.
+        hidden: The pixels of each mask's window that newcomers hide; of newcomers, that anybody hides.
+        columns: float64 (m, 8): the hidden share of each, by columns of its window: their mean is the share.
+        added: The newcomers; their alpha is 0 where somebody who was there stays in front.
+    """
+
+    masks: tuple[ObjectMask, ...]
+    feet: NDArray[np.float64]
+    hidden: tuple[Mask, ...]
+    columns: NDArray[np.float64]
+    added: tuple[Pasted, ...] = ()
+
+    @classmethod
+    def of(cls, annotations: Annotations, size: tuple[int, int]) -> Layers:
+        """Return the people of a picture of ``size`` (height, width); what they hide of each other does not count."""
+        people = annotations.select(~annotations.iscrowd)
+        masks = object_masks(people, size)
+        hidden = tuple(np.zeros(mask.window.size, dtype=np.bool_) for mask in masks)
+        return cls(masks, people.boxes[:, 3], hidden, np.zeros((len(masks), COLUMNS)))
+
+    @property
+    def flat(self) -> NDArray[np.bool_]:
+        """Who has no outline, and so cannot stand in front of newcomers: bool (m,)."""
+        return np.array([not mask.exact for mask in self.masks], dtype=np.bool_)
+
+    @cached_property
+    def shown(self) -> NDArray[np.float64]:
+        """The share of everybody that newcomers (of newcomers: anybody) leave to be seen: float64 (m,), 0..1."""
+        shares = (
+            1.0 - np.count_nonzero(gone & mask.pixels) / np.count_nonzero(mask.pixels)
+            for mask, gone in zip(self.masks, self.hidden, strict=True)
+        )
+        return np.fromiter(shares, dtype=np.float64, count=len(self.masks))
+
+    @property
+    def far_to_near(self) -> list[Pasted]:
+        """The newcomers in the order in which they are drawn."""
+        return sorted(self.added, key=lambda person: person.box[3])
+
+    def joined(self, person: Pasted) -> Layers:
+        """Return everybody with one more newcomer, who comes last."""
+        old, foot = len(self.masks) - len(self.added), person.box[3]
+        own, alpha = ObjectMask(person.window, person.solid, True), person.alpha.copy()
+        gone, hidden = np.zeros(person.window.size, dtype=np.bool_), list(self.hidden)
+        met = [(j, shared) for j, m in enumerate(self.masks) if (shared := m.window.common(person.window)) is not None]
+        front = [(j, shared) for j, shared in met if self.feet[j] > foot and self.masks[j].exact]
+        for j, shared in front:
+            here, there = shared.inside(person.window), shared.inside(self.masks[j].window)
+            if j < old:
+                alpha[here][self.masks[j].pixels[there]] = 0
+                gone[here] |= self.masks[j].pixels[there]
+            else:
+                gone[here] |= self.added[j - old].alpha[there] > _SOLID
+        solid, nearer = alpha > _SOLID, {j for j, _ in front}
+        changed = [(j, shared) for j, shared in met if j not in nearer]
+        columns = np.vstack([self.columns, _by_columns(own, gone)])
+        for j, shared in changed:
+            hidden[j] = hidden[j].copy()
+            hidden[j][shared.inside(self.masks[j].window)] |= solid[shared.inside(person.window)]
+            columns[j] = _by_columns(self.masks[j], hidden[j])
+        return Layers(
+            (*self.masks, own),
+            np.append(self.feet, foot),
+            (*hidden, gone),
+            columns,
+            (*self.added, replace(person, alpha=alpha)),
+        )
+
+    def hides_at_most(self, share: float, before: Layers) -> bool:
+        """Tell whether nobody who lost anything since ``before`` is hidden by more than ``share``, 0..1."""
+        was = np.append(before.shown, np.ones(len(self.masks) - len(before.masks)))
+        return bool(((1.0 - self.shown <= share) | (self.shown == was)).all())
+
+
+def _by_columns(mask: ObjectMask, gone: Mask) -> NDArray[np.float64]:
+    """Return eight times the hidden pixels in each eighth of a mask's width over all its pixels: float64 (8,)."""
+    width = gone.shape[1]
+    until = np.append(0, np.cumsum(np.count_nonzero(gone & mask.pixels, axis=0)))
+    counts = np.diff(until[np.arange(COLUMNS + 1) * width // COLUMNS])
+    shares: NDArray[np.float64] = counts * COLUMNS / np.count_nonzero(mask.pixels)
+    return shares
