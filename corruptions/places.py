@@ -14,6 +14,7 @@ from robust.corruptions.layers import COLUMNS as _COLUMNS
 Box = tuple[float, float, float, float]
 
 _TRIES = 24
+_BEST = 3  # of them, at most, are worth a closer look
 _CLOSE = 0.6  # of the overlap allowed is the least by which a newcomer hides somebody or is hidden
 _SLIM = 0.1  # of the width of a box is beside the body, on either side
 _NEAR = 0.95  # of the places tried are beside somebody
@@ -107,8 +108,8 @@ def _shadowed(behind: NDArray[np.float64], front: NDArray[np.float64]) -> NDArra
 
 def seek(
     standing: Standing, ground: Ground, crowd: Crowd, casting: Casting, rng: np.random.Generator, *, apart: bool = False
-) -> tuple[int, Standing] | None:
-    """Find a place for one more person: of some random ones that will do, the one that hides most of others.
+) -> list[tuple[int, Standing]]:
+    """Find places for one more person: of some random ones that will do, those that hide most of others.
 
     Hiding somebody in full view counts more than hiding more of somebody half hidden, so that few stay in full view.
 
@@ -121,7 +122,7 @@ def seek(
         apart: Whether they may stand by themselves, too: the first of a group.
 
     Returns:
-        Who comes (a position in the casting) and everybody with them; None when no place will do.
+        The best places, best first: who comes (a position in the casting) and everybody with them. None may do.
     """
     foot, x, height, luck = _draw(standing, ground, crowd, rng.random((9, _TRIES)), _NEAR if not apart else _NEAR / 2)
     who = casting.tall_enough(height / _UPSCALE, luck)
@@ -137,11 +138,9 @@ def seek(
     good = standing.natural(boxes) & ((after <= crowd.overlap) | (after <= before)).all(axis=1)
     if not apart:
         good &= (after - before).max(axis=1) >= _CLOSE * crowd.overlap
-    if not good.any():
-        return None
     gain = ((after - before) * (2 * crowd.overlap - after - before)).sum(axis=1)
-    best = int(np.where(good, gain, -1.0).argmax())
-    return int(who[best]), standing.joined(boxes[best], hidden[best])
+    best = np.argsort(np.where(good, -gain, np.inf), kind="stable")[: min(_BEST, np.count_nonzero(good))]
+    return [(int(who[i]), standing.joined(boxes[i], hidden[i])) for i in best]
 
 
 def _draw(

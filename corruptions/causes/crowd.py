@@ -28,7 +28,7 @@ from robust.corruptions.ground_truth import IGNORE_BELOW, new_ids
 from robust.corruptions.laws import Context, Corruption, Measure, Parameters, Pixels, Scene, Step
 from robust.corruptions.layers import Layers
 from robust.corruptions.light import chroma
-from robust.corruptions.pasting import blend, fit
+from robust.corruptions.pasting import blend, fit, lit
 from robust.corruptions.places import Crowd, Standing, seek
 from robust.datasets.records import Annotations
 
@@ -59,23 +59,22 @@ def _gathered(scene: Scene, context: Context, crowd: Crowd) -> Layers:
     pool, casting = cast(context.dataset, context.index)
     apart, missed, passed = True, 0, 0
     while len(layers.added) < crowd.people and missed < _TRIES:
-        found = seek(standing, ground, crowd, casting, context.rng, apart=apart)
+        places = seek(standing, ground, crowd, casting, context.rng, apart=apart)
+        apart = not places  # where nobody more can join a group, another one begins
         missed += 1
-        apart = found is None  # where nobody more can join a group, another one begins
-        if found is None:
-            continue
-        cutout = pool.cutout(casting.donors[found[0]], context.read)
-        if not _suits(cutout, colour) and passed < _PASSED_OVER:
-            casting.call(found[0])
-            passed, missed = passed + 1, missed - 1
-            continue
-        x1, y1, x2, y2 = (float(v) for v in found[1].boxes[-1])
-        mirror = bool(context.rng.random() < 0.5)
-        more = layers.joined(fit(cutout, (x1, y1, x2, y2), pixels, chroma=colour, mirror=mirror))
-        if more.hides_at_most(crowd.overlap, layers):
-            casting.call(found[0])
-            layers, standing = more, replace(found[1], hidden=more.columns)
-            missed, passed = 0, 0
+        for who, joined in places:
+            cutout = pool.cutout(casting.donors[who], context.read)
+            if not _suits(cutout, colour) and passed < _PASSED_OVER:
+                casting.call(who)
+                passed, missed = passed + 1, missed - 1
+                break
+            x1, y1, x2, y2 = (float(v) for v in joined.boxes[-1])
+            more = layers.joined(fit(cutout, (x1, y1, x2, y2), size, mirror=bool(context.rng.random() < 0.5)))
+            if more.hides_at_most(crowd.overlap, layers):
+                casting.call(who)
+                layers, standing = more, replace(joined, hidden=more.columns)
+                missed, passed = 0, 0
+                break
     return layers
 
 
@@ -86,9 +85,9 @@ def _suits(cutout: Cutout, colour: float) -> bool:
 
 def draw(picture: Pixels, layers: Layers) -> Pixels:
     """Draw the newcomers from far to near into a copy of the picture."""
-    pixels = picture.copy()
+    pixels, colour = picture.copy(), chroma(picture)
     for person in layers.far_to_near:
-        blend(pixels, person, person.alpha)
+        blend(pixels, lit(person, picture, chroma=colour), person.alpha)
     return pixels
 
 

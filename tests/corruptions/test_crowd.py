@@ -211,8 +211,7 @@ def test_who_stands_alone_has_the_height_of_their_place() -> None:
     rng, feet = np.random.default_rng(4), []
     for _ in range(20):
         found = seek(nobody, ground, Crowd(1, 0.5), casting, rng, apart=True)
-        assert found is not None
-        _, top, _, foot = found[1].boxes[0]
+        _, top, _, foot = found[0][1].boxes[0]
         assert 0.92 <= (foot - top) / (0.8 * (foot - 60.0)) <= 1.08
         feet.append(foot)
     assert np.ptp(feet) > 30
@@ -226,13 +225,13 @@ def test_who_stands_beside_somebody_is_as_tall_as_perspective_makes_them_and_not
     for seed in range(30):
         one = Standing.of(somebody, np.array([False]), (180, 320))
         found = seek(one, ground, Crowd(1, 0.6), casting, np.random.default_rng(seed))
-        if found is None:
+        if not found:
             continue
-        x1, top, x2, foot = found[1].boxes[1]
+        x1, top, x2, foot = found[0][1].boxes[1]
         assert 0.92 <= (foot - top) / (0.8 * (foot - 60.0)) <= 1.08
         assert x1 < 170
         assert x2 > 140
-        assert 0.36 <= found[1].hidden.mean(axis=1).max() <= 0.6  # 60 % of the overlap is the least
+        assert 0.36 <= found[0][1].hidden.mean(axis=1).max() <= 0.6  # 60 % of the overlap is the least
         beside += 1
     assert beside >= 25
 
@@ -260,7 +259,7 @@ def pasted(x1: int, y1: int, x2: int, y2: int) -> Pasted:
     solid = np.full((y2 - y1, x2 - x1), 255, dtype=np.uint8)
     colour = np.full((*solid.shape, 3), 200, dtype=np.uint8)
     box = (float(x1), float(y1), float(x2), float(y2))
-    return Pasted(colour, solid, Window(x1, y1, x2, y2), box, None, 1, float(solid.size), 1.0)
+    return Pasted(colour, solid, Window(x1, y1, x2, y2), box, None, 1, float(solid.size), 1.0, np.full((2, 3), 0.5))
 
 
 def settled(scene: Scene, added: list[Pasted]) -> Annotations:
