@@ -17,7 +17,7 @@ _TRIES = 24
 _BEST = 3  # of them, at most, are worth a closer look
 _CLOSE = 0.6  # of the overlap allowed is the least by which a newcomer hides somebody or is hidden
 _SLIM = 0.1  # of the width of a box is beside the body, on either side
-_NEAR = 0.95  # of the places tried are beside somebody
+_NEAR = 0.85  # of the places tried are beside somebody
 _UPSCALE = 1.6
 _MIN_HEIGHT = 16.0
 _SMALLER = 0.6  # of the height of whoever stands behind: a child, or somebody who sits
@@ -107,7 +107,7 @@ def _shadowed(behind: NDArray[np.float64], front: NDArray[np.float64]) -> NDArra
 
 
 def seek(
-    standing: Standing, ground: Ground, crowd: Crowd, casting: Casting, rng: np.random.Generator, *, apart: bool = False
+    standing: Standing, ground: Ground, crowd: Crowd, casting: Casting, rng: np.random.Generator
 ) -> list[tuple[int, Standing]]:
     """Find places for one more person: of some random ones that will do, those that hide most of others.
 
@@ -119,12 +119,11 @@ def seek(
         crowd: How they crowd.
         casting: Who may come.
         rng: The image's generator.
-        apart: Whether they may stand by themselves, too: the first of a group.
 
     Returns:
         The best places, best first: who comes (a position in the casting) and everybody with them. None may do.
     """
-    foot, x, height, luck = _draw(standing, ground, crowd, rng.random((9, _TRIES)), _NEAR if not apart else _NEAR / 2)
+    foot, x, height, luck = _draw(standing, ground, crowd, rng.random((9, _TRIES)))
     who = casting.tall_enough(height / _UPSCALE, luck)
     tallest = casting.heights[who] * _UPSCALE
     far = tallest < height  # enlarged they would be blurred: they stand farther away instead
@@ -136,20 +135,20 @@ def seek(
     hidden = standing.behind(boxes)
     before, after = np.append(standing.hidden.mean(axis=1), 0.0), hidden.mean(axis=2)
     good = standing.natural(boxes) & ((after <= crowd.overlap) | (after <= before)).all(axis=1)
-    if not apart:
-        good &= (after - before).max(axis=1) >= _CLOSE * crowd.overlap
+    close = good & ((after - before).max(axis=1) >= _CLOSE * crowd.overlap)
+    good = close if close.any() else good  # where nobody more can join a group, another one begins
     gain = ((after - before) * (2 * crowd.overlap - after - before)).sum(axis=1)
     best = np.argsort(np.where(good, -gain, np.inf), kind="stable")[: min(_BEST, np.count_nonzero(good))]
     return [(int(who[i]), standing.joined(boxes[i], hidden[i])) for i in best]
 
 
 def _draw(
-    standing: Standing, ground: Ground, crowd: Crowd, luck: NDArray[np.float64], near: float
+    standing: Standing, ground: Ground, crowd: Crowd, luck: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], ...]:
     """Draw where somebody could stand: rows of the feet, middle columns, heights in pixels, luck.
 
-    All float64 (tries,). A share ``near`` of them beside somebody, most often somebody in full
-    view, the others anywhere on the ground.
+    All float64 (tries,). Most of them beside somebody, most often somebody in full view, the others
+    anywhere on the ground.
     """
     size = standing.size
     build = 0.92 + 0.16 * luck[0]
@@ -167,6 +166,6 @@ def _draw(
         scale, near_height = ground.heights_at(y2), ground.heights_at(near_foot)
         tells = (tall >= 1.6 * wide) & (y2 < size[0] - 2) & (scale > 0)  # the neighbour tells the scale
         near_height = np.where(tells, tall * near_height / np.where(tells, scale, 1.0), near_height)
-        by = luck[6] < near
+        by = luck[6] < _NEAR
         foot, x, height = (np.where(by, a, b) for a, b in ((near_foot, foot), (near_x, x), (near_height, height)))
     return foot, x, build * height, luck[7]

@@ -57,12 +57,10 @@ def _gathered(scene: Scene, context: Context, crowd: Crowd) -> Layers:
     standing = Standing.of(people, layers.flat, size)
     ground, colour = estimate(people, size), chroma(pixels)
     pool, casting = cast(context.dataset, context.index)
-    apart, missed, passed = True, 0, 0
+    missed, passed = 0, 0
     while len(layers.added) < crowd.people and missed < _TRIES:
-        places = seek(standing, ground, crowd, casting, context.rng, apart=apart)
-        apart = not places  # where nobody more can join a group, another one begins
         missed += 1
-        for who, joined in places:
+        for who, joined in seek(standing, ground, crowd, casting, context.rng):
             cutout = pool.cutout(casting.donors[who], context.read)
             if not _suits(cutout, colour) and passed < _PASSED_OVER:
                 casting.call(who)

@@ -210,7 +210,7 @@ def test_who_stands_alone_has_the_height_of_their_place() -> None:
     nobody = Standing.of(np.zeros((0, 4)), np.zeros(0, dtype=np.bool_), (180, 320))
     rng, feet = np.random.default_rng(4), []
     for _ in range(20):
-        found = seek(nobody, ground, Crowd(1, 0.5), casting, rng, apart=True)
+        found = seek(nobody, ground, Crowd(1, 0.5), casting, rng)
         _, top, _, foot = found[0][1].boxes[0]
         assert 0.92 <= (foot - top) / (0.8 * (foot - 60.0)) <= 1.08
         feet.append(foot)
