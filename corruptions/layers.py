@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +14,7 @@ from robust.corruptions.pasting import Pasted
 from robust.datasets.records import Annotations
 
 COLUMNS = 8
+_EIGHTHS = np.arange(COLUMNS + 1)
 _SOLID = 127  # alpha above this hides what is behind
 
 
@@ -26,14 +28,16 @@ class Layers:
         masks: Their pixels, hidden or not.
         feet: float64 (m,): rows of their feet.
         hidden: The pixels of each mask's window that newcomers hide; of newcomers, that anybody hides.
-        columns: float64 (m, 8): the hidden share of each, by columns of its window: their mean is the share.
+        sizes: int64 (m,): pixels of each mask.
+        gone: int64 (m, 8): the hidden ones of them, by eighths of the width.
         added: The newcomers; their alpha is 0 where somebody who was there stays in front.
     """
 
     masks: tuple[ObjectMask, ...]
     feet: NDArray[np.float64]
     hidden: tuple[Mask, ...]
-    columns: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+    gone: NDArray[np.int64]
     added: tuple[Pasted, ...] = ()
 
     @classmethod
@@ -42,7 +46,8 @@ class Layers:
         people = annotations.select(~annotations.iscrowd)
         masks = object_masks(people, size)
         hidden = tuple(np.zeros(mask.window.size, dtype=np.bool_) for mask in masks)
-        return cls(masks, people.boxes[:, 3], hidden, np.zeros((len(masks), COLUMNS)))
+        sizes = np.array([np.count_nonzero(mask.pixels) for mask in masks], dtype=np.int64)
+        return cls(masks, people.boxes[:, 3], hidden, sizes, np.zeros((len(masks), COLUMNS), dtype=np.int64))
 
     @property
     def flat(self) -> NDArray[np.bool_]:
@@ -52,11 +57,14 @@ class Layers:
     @cached_property
     def shown(self) -> NDArray[np.float64]:
         """The share of everybody that newcomers (of newcomers: anybody) leave to be seen: float64 (m,), 0..1."""
-        shares = (
-            1.0 - np.count_nonzero(gone & mask.pixels) / np.count_nonzero(mask.pixels)
-            for mask, gone in zip(self.masks, self.hidden, strict=True)
-        )
-        return np.fromiter(shares, dtype=np.float64, count=len(self.masks))
+        shares: NDArray[np.float64] = 1.0 - self.gone.sum(axis=1) / self.sizes
+        return shares
+
+    @property
+    def columns(self) -> NDArray[np.float64]:
+        """The hidden share of everybody by columns: float64 (m, 8); their mean is the share."""
+        shares: NDArray[np.float64] = self.gone * COLUMNS / self.sizes[:, None]
+        return shares
 
     @property
     def far_to_near(self) -> list[Pasted]:
@@ -67,28 +75,29 @@ class Layers:
         """Return everybody with one more newcomer, who comes last."""
         old, foot = len(self.masks) - len(self.added), person.box[3]
         own, alpha = ObjectMask(person.window, person.solid, True), person.alpha.copy()
-        gone, hidden = np.zeros(person.window.size, dtype=np.bool_), list(self.hidden)
+        behind, hidden = np.zeros(person.window.size, dtype=np.bool_), list(self.hidden)
         met = [(j, shared) for j, m in enumerate(self.masks) if (shared := m.window.common(person.window)) is not None]
         front = [(j, shared) for j, shared in met if self.feet[j] > foot and self.masks[j].exact]
         for j, shared in front:
             here, there = shared.inside(person.window), shared.inside(self.masks[j].window)
             if j < old:
                 alpha[here][self.masks[j].pixels[there]] = 0
-                gone[here] |= self.masks[j].pixels[there]
+                behind[here] |= self.masks[j].pixels[there]
             else:
-                gone[here] |= self.added[j - old].alpha[there] > _SOLID
+                behind[here] |= self.added[j - old].alpha[there] > _SOLID
         solid, nearer = alpha > _SOLID, {j for j, _ in front}
         changed = [(j, shared) for j, shared in met if j not in nearer]
-        columns = np.vstack([self.columns, _by_columns(own, gone)])
+        gone = np.vstack([self.gone, _by_columns(own, behind)])
         for j, shared in changed:
             hidden[j] = hidden[j].copy()
             hidden[j][shared.inside(self.masks[j].window)] |= solid[shared.inside(person.window)]
-            columns[j] = _by_columns(self.masks[j], hidden[j])
+            gone[j] = _by_columns(self.masks[j], hidden[j])
         return Layers(
             (*self.masks, own),
             np.append(self.feet, foot),
-            (*hidden, gone),
-            columns,
+            (*hidden, behind),
+            np.append(self.sizes, np.count_nonzero(own.pixels)),
+            gone,
             (*self.added, replace(person, alpha=alpha)),
         )
 
@@ -98,10 +107,12 @@ class Layers:
         return bool(((1.0 - self.shown <= share) | (self.shown == was)).all())
 
 
-def _by_columns(mask: ObjectMask, gone: Mask) -> NDArray[np.float64]:
-    """Return eight times the hidden pixels in each eighth of a mask's width over all its pixels: float64 (8,)."""
-    width = gone.shape[1]
-    until = np.append(0, np.cumsum(np.count_nonzero(gone & mask.pixels, axis=0)))
-    counts = np.diff(until[np.arange(COLUMNS + 1) * width // COLUMNS])
-    shares: NDArray[np.float64] = counts * COLUMNS / np.count_nonzero(mask.pixels)
-    return shares
+def _by_columns(mask: ObjectMask, hidden: Mask) -> NDArray[np.int64]:
+    """Return how many pixels of a mask are hidden in each eighth of its width: int64 (8,)."""
+    width = hidden.shape[1]
+    rows = cv2.reduce((hidden & mask.pixels).view(np.uint8), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+    until = np.zeros(width + 1, dtype=np.int64)
+    np.cumsum(rows[0], out=until[1:])
+    edges = until[_EIGHTHS * width // COLUMNS]
+    counts: NDArray[np.int64] = edges[1:] - edges[:-1]
+    return counts

@@ -13,8 +13,8 @@ from robust.corruptions.layers import COLUMNS as _COLUMNS
 
 Box = tuple[float, float, float, float]
 
-_TRIES = 24
-_BEST = 3  # of them, at most, are worth a closer look
+_TRIES = 40
+_BEST = 5  # of them, at most, are worth a closer look
 _CLOSE = 0.6  # of the overlap allowed is the least by which a newcomer hides somebody or is hidden
 _SLIM = 0.1  # of the width of a box is beside the body, on either side
 _NEAR = 0.85  # of the places tried are beside somebody
@@ -108,8 +108,8 @@ def _shadowed(behind: NDArray[np.float64], front: NDArray[np.float64]) -> NDArra
 
 def seek(
     standing: Standing, ground: Ground, crowd: Crowd, casting: Casting, rng: np.random.Generator
-) -> list[tuple[int, Standing]]:
-    """Find places for one more person: of some random ones that will do, those that hide most of others.
+) -> list[tuple[int, NDArray[np.float64]]]:
+    """Find places for more people: of some random ones that will do, those that hide most of others.
 
     Hiding somebody in full view counts more than hiding more of somebody half hidden, so that few stay in full view.
 
@@ -121,7 +121,8 @@ def seek(
         rng: The image's generator.
 
     Returns:
-        The best places, best first: who comes (a position in the casting) and everybody with them. None may do.
+        The best places, best first: who comes (a position in the casting) and their box (4,), each as if nobody else
+        came. There may be none.
     """
     foot, x, height, luck = _draw(standing, ground, crowd, rng.random((9, _TRIES)))
     who = casting.tall_enough(height / _UPSCALE, luck)
@@ -139,7 +140,7 @@ def seek(
     good = close if close.any() else good  # where nobody more can join a group, another one begins
     gain = ((after - before) * (2 * crowd.overlap - after - before)).sum(axis=1)
     best = np.argsort(np.where(good, -gain, np.inf), kind="stable")[: min(_BEST, np.count_nonzero(good))]
-    return [(int(who[i]), standing.joined(boxes[i], hidden[i])) for i in best]
+    return [(int(who[i]), boxes[i]) for i in best]
 
 
 def _draw(

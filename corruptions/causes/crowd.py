@@ -57,22 +57,25 @@ def _gathered(scene: Scene, context: Context, crowd: Crowd) -> Layers:
     standing = Standing.of(people, layers.flat, size)
     ground, colour = estimate(people, size), chroma(pixels)
     pool, casting = cast(context.dataset, context.index)
-    missed, passed = 0, 0
+    missed = passed = 0
     while len(layers.added) < crowd.people and missed < _TRIES:
         missed += 1
-        for who, joined in seek(standing, ground, crowd, casting, context.rng):
+        came: set[int] = set()
+        for who, box in seek(standing, ground, crowd, casting, context.rng):
+            if who in came or len(layers.added) == crowd.people or not standing.natural(box[None])[0]:
+                continue
+            came.add(who)
             cutout = pool.cutout(casting.donors[who], context.read)
             if not _suits(cutout, colour) and passed < _PASSED_OVER:
                 casting.call(who)
-                passed, missed = passed + 1, missed - 1
-                break
-            x1, y1, x2, y2 = (float(v) for v in joined.boxes[-1])
+                passed, missed = passed + 1, 0
+                continue
+            x1, y1, x2, y2 = (float(v) for v in box)
             more = layers.joined(fit(cutout, (x1, y1, x2, y2), size, mirror=bool(context.rng.random() < 0.5)))
             if more.hides_at_most(crowd.overlap, layers):
                 casting.call(who)
-                layers, standing = more, replace(joined, hidden=more.columns)
-                missed, passed = 0, 0
-                break
+                layers, standing = more, standing.joined(box, more.columns)
+                missed = passed = 0
     return layers
 
 

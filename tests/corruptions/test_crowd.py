@@ -211,7 +211,7 @@ def test_who_stands_alone_has_the_height_of_their_place() -> None:
     rng, feet = np.random.default_rng(4), []
     for _ in range(20):
         found = seek(nobody, ground, Crowd(1, 0.5), casting, rng)
-        _, top, _, foot = found[0][1].boxes[0]
+        _, top, _, foot = found[0][1]
         assert 0.92 <= (foot - top) / (0.8 * (foot - 60.0)) <= 1.08
         feet.append(foot)
     assert np.ptp(feet) > 30
@@ -227,11 +227,11 @@ def test_who_stands_beside_somebody_is_as_tall_as_perspective_makes_them_and_not
         found = seek(one, ground, Crowd(1, 0.6), casting, np.random.default_rng(seed))
         if not found:
             continue
-        x1, top, x2, foot = found[0][1].boxes[1]
+        x1, top, x2, foot = found[0][1]
         assert 0.92 <= (foot - top) / (0.8 * (foot - 60.0)) <= 1.08
         assert x1 < 170
         assert x2 > 140
-        assert 0.36 <= found[0][1].hidden.mean(axis=1).max() <= 0.6  # 60 % of the overlap is the least
+        assert 0.36 <= one.behind(found[0][1][None])[0].mean(axis=1).max() <= 0.6  # 60 % of the overlap is the least
         beside += 1
     assert beside >= 25
 
