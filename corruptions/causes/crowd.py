@@ -61,8 +61,11 @@ def _gathered(scene: Scene, context: Context, crowd: Crowd) -> Layers:
     while len(layers.added) < crowd.people and missed < _TRIES:
         missed += 1
         came: set[int] = set()
+        before = standing
         for who, box in seek(standing, ground, crowd, casting, context.rng):
-            if who in came or len(layers.added) == crowd.people or not standing.natural(box[None])[0]:
+            if len(layers.added) == crowd.people:
+                break
+            if who in came or (standing is not before and not standing.natural(box[None])[0]):
                 continue
             came.add(who)
             cutout = pool.cutout(casting.donors[who], context.read)
@@ -131,11 +134,11 @@ CORRUPTIONS = (
         summary="The place fills with people who stand in front of each other.",
         cause="density",
         severities={
-            1: {"people": 4, "overlap": 0.50},
-            2: {"people": 6, "overlap": 0.56},
-            3: {"people": 10, "overlap": 0.64},
-            4: {"people": 13, "overlap": 0.69},
-            5: {"people": 17, "overlap": 0.75},
+            1: {"people": 5, "overlap": 0.54},
+            2: {"people": 7, "overlap": 0.63},
+            3: {"people": 10, "overlap": 0.70},
+            4: {"people": 13, "overlap": 0.75},
+            5: {"people": 16, "overlap": 0.79},
         },
         ranges={"people": (0, 1000), "overlap": (0.0, 1.0)},
         steps=_steps,
