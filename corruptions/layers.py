@@ -27,7 +27,7 @@ class Layers:
     Attributes:
         masks: Their pixels, hidden or not.
         feet: float64 (m,): rows of their feet.
-        hidden: The pixels of each mask's window that newcomers hide; of newcomers, that anybody hides.
+        hidden: The pixels of each mask that newcomers hide; of newcomers, that anybody hides.
         sizes: int64 (m,): pixels of each mask.
         gone: int64 (m, 8): the hidden ones of them, by eighths of the width.
         added: The newcomers; their alpha is 0 where somebody who was there stays in front.
@@ -87,11 +87,14 @@ class Layers:
                 behind[here] |= self.added[j - old].alpha[there] > _SOLID
         solid, nearer = alpha > _SOLID, {j for j, _ in front}
         changed = [(j, shared) for j, shared in met if j not in nearer]
-        gone = np.vstack([self.gone, _by_columns(own, behind)])
+        gone = np.vstack([self.gone, _by_columns(behind & own.pixels, 0, behind.shape[1])])
         for j, shared in changed:
-            hidden[j] = hidden[j].copy()
-            hidden[j][shared.inside(self.masks[j].window)] |= solid[shared.inside(person.window)]
-            gone[j] = _by_columns(self.masks[j], hidden[j])
+            there, window = shared.inside(self.masks[j].window), self.masks[j].window
+            more = solid[shared.inside(person.window)] & self.masks[j].pixels[there] & ~hidden[j][there]
+            if more.any():
+                hidden[j] = hidden[j].copy()
+                hidden[j][there] |= more
+                gone[j] += _by_columns(more, shared.x1 - window.x1, window.size[1])
         return Layers(
             (*self.masks, own),
             np.append(self.feet, foot),
@@ -107,12 +110,12 @@ class Layers:
         return bool(((1.0 - self.shown <= share) | (self.shown == was)).all())
 
 
-def _by_columns(mask: ObjectMask, hidden: Mask) -> NDArray[np.int64]:
-    """Return how many pixels of a mask are hidden in each eighth of its width: int64 (8,)."""
-    width = hidden.shape[1]
-    rows = cv2.reduce((hidden & mask.pixels).view(np.uint8), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+def _by_columns(mask: Mask, left: int, width: int) -> NDArray[np.int64]:
+    """Return how many pixels of a mask, ``left`` pixels from the left, lie in each eighth of a width: int64 (8,)."""
+    counts = cv2.reduce(mask.view(np.uint8), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
     until = np.zeros(width + 1, dtype=np.int64)
-    np.cumsum(rows[0], out=until[1:])
+    np.cumsum(counts, out=until[left + 1 : left + 1 + len(counts)])
+    until[left + 1 + len(counts) :] = until[left + len(counts)]
     edges = until[_EIGHTHS * width // COLUMNS]
-    counts: NDArray[np.int64] = edges[1:] - edges[:-1]
-    return counts
+    shares: NDArray[np.int64] = edges[1:] - edges[:-1]
+    return shares
