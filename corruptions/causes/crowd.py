@@ -2,10 +2,11 @@
 
 Law: newcomers get a place on the ground beside somebody, the height that the picture's perspective gives there, and the
 brightness, colour and contrast of that place (mean and deviation in linear light). They stand as close as ``overlap``
-allows: each hides somebody, or is hidden, by at least 60 % of it, and those in full view are chosen first, so that the
-more people there are, the smaller the share of them that is seen whole. All are drawn from the farthest to the
-nearest; people who were there and stand nearer keep their outline in front. Added people get annotations; whoever is
-covered gets a smaller ``visible``.
+allows: each hides somebody, or is hidden, by at least 60 % of it where there is room for that, and those in full view
+are chosen first, so that the more people there are, the smaller the share of them that is seen whole. Nobody comes who
+would hide more than ``overlap`` of anybody, or be hidden by more, counted in pixels of the masks. All are drawn from
+the farthest to the nearest; people who were there and stand nearer keep their outline in front. Added people get
+annotations; whoever is covered gets a smaller ``visible``.
 
 Where the data has outlines, people are cut out along them; else along a soft body shape in the box, always in front.
 
