@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from robust.corruptions.laws import ImageSource, Pixels
 from robust.corruptions.light import chroma, decode_table
 from robust.corruptions.masks import Window, fill
-from robust.datasets.records import Dataset, Outline
+from robust.datasets.records import Annotations, Dataset, ImageRecord, Outline
 from robust.errors import DataError
 
 MIN_HEIGHT = 24
@@ -23,6 +23,7 @@ _PEOPLE = ("person", "people", "pedestrian", "human")
 _MOST = 512
 _CACHED_BYTES = 2**28
 _LINEAR_STEPS = 65535
+_COVERED = 0.3  # of a donor's box, at most, behind another box
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Cutout:
         outline: Its outline in the donor's image, None without one.
         category_id: Its category.
         area: Its area in square pixels.
+        visible: The share of it that its image shows, 0..1.
         light: float64 (2, 3): mean and standard deviation of linear RGB around it.
         chroma: How colourful its image is, 0..255.
     """
@@ -57,6 +59,7 @@ class Cutout:
     outline: Outline | None
     category_id: int
     area: float
+    visible: float
     light: NDArray[np.float64]
     chroma: float
 
@@ -65,12 +68,19 @@ class DonorPool:
     """The people of a whole split that can be pasted, in the data set's order (independent of sharding).
 
     Left out: crowd regions, people less than 24 pixels tall, close-ups, cut by the image's border, less than 80 %
-    visible, partly behind another box, or not upright (unless nobody is). Of more than 512, as many are taken evenly
+    visible, partly behind another box (of those with an outline: a box whose foot is lower, as many data sets outline
+    only what is seen), or not upright (unless nobody is). Of more than 512, as many are taken evenly
     from the whole split: their images are then read once a process, and not for every picture anew.
+
+    Attributes:
+        images: Those of the split. The split itself is not held, so that the pool goes when the split goes.
+        annotations: Their annotations.
     """
 
     def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
+        self.images, self.annotations = dataset.images, dataset.annotations
+        people = {c.id for c in dataset.categories if c.name.lower() in _PEOPLE}
+        self._wanted = frozenset(people or {c.id for c in dataset.categories})
         self._cutouts: OrderedDict[int, dict[int, Cutout]] = OrderedDict()
         self._held = 0
         self._lock = threading.Lock()
@@ -78,20 +88,14 @@ class DonorPool:
     @cached_property
     def donors(self) -> tuple[Donor, ...]:
         """All donors."""
-        found = [d for i in range(len(self.dataset)) for d in self._of_image(i)]
+        found = [d for i in range(len(self.images)) for d in self._of_image(i)]
         upright = [d for d in found if 1.7 * d.width <= d.height <= 5 * d.width]
         able = upright or found
         count = min(len(able), _MOST)
         return tuple(able[k * len(able) // count] for k in range(count))
 
-    @cached_property
-    def _wanted(self) -> frozenset[int]:
-        categories = self.dataset.categories
-        people = {c.id for c in categories if c.name.lower() in _PEOPLE}
-        return frozenset(people or {c.id for c in categories})
-
     def _of_image(self, index: int) -> list[Donor]:
-        image, a = self.dataset.images[index], self.dataset.annotations[index]
+        image, a = self.images[index], self.annotations[index]
         boxes = a.boxes
         widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
         inside = (boxes[:, :2] >= 2).all(axis=1) & (boxes[:, 2] <= image.width - 2) & (boxes[:, 3] <= image.height - 2)
@@ -100,14 +104,19 @@ class DonorPool:
         return [
             Donor(index, i, float(widths[i]), float(heights[i]))
             for i in keep
-            if a.outlines[i] is not None or _largest_cover(boxes, i) < 0.3
+            if _largest_cover(boxes, i, nearer=a.outlines[i] is not None) < _COVERED
         ]
 
     @cached_property
-    def by_height(self) -> tuple[tuple[Donor, ...], NDArray[np.str_]]:
-        """All donors from short to tall, and the content hashes of their images."""
+    def by_height(self) -> tuple[tuple[Donor, ...], NDArray[np.object_], NDArray[np.object_]]:
+        """All donors from short to tall, the content hashes of their images, and the groups (None without one)."""
         order = sorted(self.donors, key=lambda d: (d.height, d.image, d.position))
-        return tuple(order), np.array([self.dataset.images[d.image].sha256 for d in order])
+        images = [self.images[d.image] for d in order]
+        return (
+            tuple(order),
+            np.array([image.sha256 for image in images], dtype=np.object_),
+            np.array([image.group for image in images], dtype=np.object_),
+        )
 
     def cutout(self, donor: Donor, read: ImageSource) -> Cutout:
         """Return a donor's pixels; all donors of its image are cut when the first one is asked for.
@@ -119,8 +128,8 @@ class DonorPool:
             if donor.image in self._cutouts:
                 self._cutouts.move_to_end(donor.image)
                 return self._cutouts[donor.image][donor.position]
-        pixels = read(self.dataset.images[donor.image])
-        cut = {d.position: _cut(self.dataset, d, pixels) for d in self.donors if d.image == donor.image}
+        pixels, people = read(self.images[donor.image]), self.annotations[donor.image]
+        cut = {d.position: _cut(people, d.position, pixels) for d in self.donors if d.image == donor.image}
         with self._lock:
             if donor.image not in self._cutouts:
                 self._cutouts[donor.image] = cut
@@ -134,15 +143,21 @@ class DonorPool:
 class Casting:
     """Who may come into one picture: nobody from it, and nobody a second time before all others have come.
 
+    Nobody of the same group (video, scene) either, as long as there are others.
+
     Attributes:
         donors: From short to tall.
         heights: float64 (n,), pixels.
         widths: float64 (n,), pixels.
     """
 
-    def __init__(self, pool: DonorPool, sha256: str) -> None:
-        donors, hashes = pool.by_height
-        self.donors = tuple(donors[int(i)] for i in np.flatnonzero(hashes != sha256))
+    def __init__(self, pool: DonorPool, picture: ImageRecord) -> None:
+        donors, hashes, groups = pool.by_height
+        others = np.asarray(hashes != picture.sha256, dtype=np.bool_)
+        strangers = others & np.asarray(groups != picture.group, dtype=np.bool_)
+        if picture.group is not None and strangers.any():
+            others = strangers
+        self.donors = tuple(donors[int(i)] for i in np.flatnonzero(others))
         self.heights = np.array([d.height for d in self.donors])
         self.widths = np.array([d.width for d in self.donors])
         self._rounds = np.zeros(len(self.donors), dtype=np.int64)
@@ -179,12 +194,29 @@ def donor_pool(dataset: Dataset) -> DonorPool:
     if pool is None:
         pool = _POOLS[dataset] = DonorPool(dataset)
     if not pool.donors:
-        raise DataError(
-            f"Data set {dataset.name!r}, split {dataset.split!r}: nobody can be pasted to make a crowd.",
-            f"Donors must be at least {MIN_HEIGHT} pixels tall, whole, and well visible.",
-            "Use a larger split, or a suite without crowd.",
-        )
+        raise _nobody(dataset)
     return pool
+
+
+def cast(dataset: Dataset, index: int) -> tuple[DonorPool, Casting]:
+    """Return the pool of a data set and who of it may come into one picture: somebody, at least.
+
+    Raises:
+        DataError: nobody in the data set can be pasted, or nobody but the people of this very picture.
+    """
+    pool = donor_pool(dataset)
+    casting = Casting(pool, dataset.images[index])
+    if not casting.donors:
+        raise _nobody(dataset, f" into {dataset.images[index].file_name}")
+    return pool, casting
+
+
+def _nobody(dataset: Dataset, where: str = "") -> DataError:
+    return DataError(
+        f"Data set {dataset.name!r}, split {dataset.split!r}: nobody can be pasted{where} to make a crowd.",
+        f"Donors must be at least {MIN_HEIGHT} pixels tall, whole, well visible, and from another image.",
+        "Use a larger split, or a suite without crowd.",
+    )
 
 
 def surrounding_light(pixels: Pixels, box: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -206,16 +238,17 @@ def _linear_codes() -> NDArray[np.int64]:
     return np.round(decode_table() * _LINEAR_STEPS).astype(np.int64)
 
 
-def _largest_cover(boxes: NDArray[np.float64], i: int) -> float:
-    """Return the largest share of box ``i`` that another box covers."""
+def _largest_cover(boxes: NDArray[np.float64], i: int, *, nearer: bool) -> float:
+    """Return the largest share of box ``i`` that another box covers, one whose foot is lower where ``nearer``."""
     others = np.delete(boxes, i, axis=0)
+    if nearer:
+        others = others[others[:, 3] > boxes[i, 3]]
     sides = np.minimum(others[:, 2:], boxes[i, 2:]) - np.maximum(others[:, :2], boxes[i, :2])
     area = float(np.prod(boxes[i, 2:] - boxes[i, :2]))
     return float((np.clip(sides, 0, None).prod(axis=1) / area).max(initial=0.0))
 
 
-def _cut(dataset: Dataset, donor: Donor, pixels: Pixels) -> Cutout:
-    a, i = dataset.annotations[donor.image], donor.position
+def _cut(a: Annotations, i: int, pixels: Pixels) -> Cutout:
     box, outline = a.boxes[i], a.outlines[i]
     window = Window.around(box[0], box[1], box[2], box[3], (pixels.shape[0], pixels.shape[1]))
     mask = fill(outline, window) if outline is not None else None
@@ -230,6 +263,7 @@ def _cut(dataset: Dataset, donor: Donor, pixels: Pixels) -> Cutout:
         outline,
         int(a.category_ids[i]),
         float(a.area[i]),
+        float(a.visible[i]),
         surrounding_light(pixels, box),
         chroma(pixels),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -22,13 +22,15 @@ class Pasted:
     """One added person, ready to be drawn.
 
     Attributes:
-        pixels: uint8 (h, w, 3), in the light of the place.
+        pixels: uint8 (h, w, 3), in the light of where they come from until `lit`.
         alpha: uint8 (h, w): 255 hides what is behind, 0 shows it.
         window: Where they go, h x w pixels inside the picture.
         box: xyxy in the picture.
         outline: In the picture; None without one.
         category_id: Category of the donor.
         area: Square pixels.
+        visible: The share that the donor's image showed, 0..1.
+        light: float64 (2, 3): mean and standard deviation of linear RGB around them there.
     """
 
     pixels: Pixels
@@ -38,6 +40,8 @@ class Pasted:
     outline: Outline | None
     category_id: int
     area: float
+    visible: float
+    light: NDArray[np.float64]
 
     @property
     def solid(self) -> Mask:
@@ -46,9 +50,9 @@ class Pasted:
         return solid if solid.any() else np.ones_like(solid)
 
 
-def fit(cutout: Cutout, box: Box, picture: Pixels, *, chroma: float, mirror: bool) -> Pasted:
-    """Scale a cut-out to its box and give it the light of its place in a picture as colourful as ``chroma``."""
-    window = Window.around(*box, (picture.shape[0], picture.shape[1]))
+def fit(cutout: Cutout, box: Box, size: tuple[int, int], *, mirror: bool) -> Pasted:
+    """Scale a cut-out to its box in a picture of ``size`` (height, width)."""
+    window = Window.around(*box, size)
     height, width = window.size
     was = cutout.layers[0].shape
     source = next((half for half in reversed(cutout.layers) if half.shape[0] >= height), cutout.layers[0])
@@ -56,19 +60,25 @@ def fit(cutout: Cutout, box: Box, picture: Pixels, *, chroma: float, mirror: boo
     layers = np.asarray(cv2.resize(source, (width, height), interpolation=kind), dtype=np.uint8)
     if mirror:
         layers = np.asarray(cv2.flip(layers, 1), dtype=np.uint8)
-    layers = _relight(cutout, surrounding_light(picture, np.array(box)), layers)
     pixels, alpha = layers[:, :, :3], layers[:, :, 3].copy()
-    if chroma < COLOURFUL:
-        pixels = np.round(fade(pixels.astype(np.float32), chroma)).astype(np.uint8)
     if cutout.outline is not None:  # half a pixel of feathering hides the polygon's corners
         alpha = np.asarray(cv2.GaussianBlur(alpha, (3, 3), 0.7), dtype=np.uint8)
     scale = np.array([width / was[1], height / was[0]])
     move = _Move(cutout.offset, scale, (window.x1, window.y1), width if mirror else None)
     outline = tuple(move.points(polygon) for polygon in cutout.outline) if cutout.outline is not None else None
     corners = move.points(cutout.box.reshape(2, 2))
-    low, high = corners.min(axis=0), np.minimum(corners.max(axis=0), (picture.shape[1], picture.shape[0]))
+    low, high = corners.min(axis=0), np.minimum(corners.max(axis=0), (size[1], size[0]))
     final = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Pasted(pixels, alpha, window, final, outline, cutout.category_id, cutout.area * float(scale.prod()))
+    area = cutout.area * float(scale.prod())
+    return Pasted(pixels, alpha, window, final, outline, cutout.category_id, area, cutout.visible, cutout.light)
+
+
+def lit(person: Pasted, picture: Pixels, *, chroma: float) -> Pasted:
+    """Give somebody the light of their place in a picture as colourful as ``chroma``."""
+    pixels = _relight(person.light, surrounding_light(picture, np.array(person.box)), person.pixels)
+    if chroma < COLOURFUL:
+        pixels = np.round(fade(pixels.astype(np.float32), chroma)).astype(np.uint8)
+    return replace(person, pixels=pixels)
 
 
 def blend(picture: Pixels, person: Pasted, alpha: Pixels) -> None:
@@ -111,13 +121,12 @@ class _Move:
         return placed
 
 
-def _relight(cutout: Cutout, target: NDArray[np.float64], layers: Pixels) -> Pixels:
+def _relight(source: NDArray[np.float64], target: NDArray[np.float64], pixels: Pixels) -> Pixels:
     """Map each colour so that the person sits in the target's light as it sat in its own (one table per channel).
 
     What is around somebody is darker or brighter for its own sake, too (snow, tarmac): brightness follows by the power
     3/4 downwards and by the root upwards, which keeps faces from burning out. Square roots, as they are exact.
     """
-    source = cutout.light
     ratio = (target[0].mean() + 0.01) / (source[0].mean() + 0.01)
     brightness = float(np.clip(np.sqrt(ratio * np.sqrt(ratio)) if ratio < 1 else np.sqrt(ratio), 0.1, 1.8))
     hue = ((target[0] + 0.01) / (target[0].mean() + 0.01)) / ((source[0] + 0.01) / (source[0].mean() + 0.01))
@@ -125,5 +134,4 @@ def _relight(cutout: Cutout, target: NDArray[np.float64], layers: Pixels) -> Pix
     contrast = float(np.clip(spread / brightness, 0.75, 1.25))
     gains = brightness * np.clip(np.sqrt(hue), 0.6, 1.6)
     linear = gains * (source[0] + contrast * (decode_table()[:, None] - source[0]))
-    table = np.dstack([encode(linear.astype(np.float32))[:, None], np.arange(256, dtype=np.uint8)[:, None]])
-    return np.asarray(cv2.LUT(layers, table), dtype=np.uint8)
+    return np.asarray(cv2.LUT(pixels, encode(linear.astype(np.float32))[:, None]), dtype=np.uint8)

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from robust.corruptions.donors import Casting
 from robust.corruptions.ground import Ground
+from robust.corruptions.layers import COLUMNS as _COLUMNS
 
 Box = tuple[float, float, float, float]
 
-_TRIES = 24
+_TRIES = 40
+_BEST = 5  # of them, at most, are worth a closer look
 _CLOSE = 0.6  # of the overlap allowed is the least by which a newcomer hides somebody or is hidden
-_COLUMNS = 8
 _SLIM = 0.1  # of the width of a box is beside the body, on either side
 _NEAR = 0.95  # of the places tried are beside somebody
 _UPSCALE = 1.6
@@ -40,12 +41,12 @@ class Standing:
     """Everybody in a picture.
 
     People are upright, so what stands before somebody hides them from the feet to some height: a share of the height in
-    each of eight columns of their box says nearly all.
+    each of eight columns of their box says nearly all. It serves to choose places; `Layers` measures what is hidden.
 
     Attributes:
         boxes: float64 (n, 4), xyxy pixels.
         flat: bool (n,): True for who has no outline, and so cannot stand in front of newcomers.
-        hidden: float64 (n, 8): the share of each column that is behind others, 0..1.
+        hidden: float64 (n, 8): the share of each that is behind others, by columns: their mean is the share.
         size: Height and width of the picture.
     """
 
@@ -70,9 +71,10 @@ class Standing:
             float64 (t, n + 1, 8), the newcomer last.
         """
         nearer = self._nearer(boxes)
-        others = np.maximum(self.hidden, np.where(nearer[..., None], _shadowed(self.boxes, boxes), 0.0))
+        shadows = np.where(nearer[..., None], _shadowed(self.boxes, boxes), 0.0)
+        others = self.hidden + np.maximum(1.0 - self.hidden, 0.0) * shadows  # as if each knew nothing of the others
         own = np.where(nearer[..., None], 0.0, _shadowed(boxes, self.boxes).transpose(1, 0, 2))
-        return np.concatenate([others, own.max(axis=1, initial=0.0)[:, None]], axis=1)
+        return np.concatenate([others, 1.0 - (1.0 - own).prod(axis=1)[:, None]], axis=1)
 
     def natural(self, boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return for each of ``boxes`` (t, 4) whether a newcomer may stand there.
@@ -105,9 +107,9 @@ def _shadowed(behind: NDArray[np.float64], front: NDArray[np.float64]) -> NDArra
 
 
 def seek(
-    standing: Standing, ground: Ground, crowd: Crowd, casting: Casting, rng: np.random.Generator, *, apart: bool = False
-) -> tuple[int, Standing] | None:
-    """Find a place for one more person: of some random ones that will do, the one that hides most of others.
+    standing: Standing, ground: Ground, crowd: Crowd, casting: Casting, rng: np.random.Generator
+) -> list[tuple[int, NDArray[np.float64]]]:
+    """Find places for more people: of some random ones that will do, those that hide most of others.
 
     Hiding somebody in full view counts more than hiding more of somebody half hidden, so that few stay in full view.
 
@@ -117,12 +119,12 @@ def seek(
         crowd: How they crowd.
         casting: Who may come.
         rng: The image's generator.
-        apart: Whether they may stand by themselves, too: the first of a group.
 
     Returns:
-        Who comes (a position in the casting) and everybody with them; None when no place will do.
+        The best places, best first: who comes (a position in the casting) and their box (4,), each as if nobody else
+        came. There may be none.
     """
-    foot, x, height, luck = _draw(standing, ground, crowd, rng.random((9, _TRIES)), _NEAR if not apart else _NEAR / 2)
+    foot, x, height, luck = _draw(standing, ground, crowd, rng.random((9, _TRIES)))
     who = casting.tall_enough(height / _UPSCALE, luck)
     tallest = casting.heights[who] * _UPSCALE
     far = tallest < height  # enlarged they would be blurred: they stand farther away instead
@@ -134,22 +136,20 @@ def seek(
     hidden = standing.behind(boxes)
     before, after = np.append(standing.hidden.mean(axis=1), 0.0), hidden.mean(axis=2)
     good = standing.natural(boxes) & ((after <= crowd.overlap) | (after <= before)).all(axis=1)
-    if not apart:
-        good &= (after - before).max(axis=1) >= _CLOSE * crowd.overlap
-    if not good.any():
-        return None
+    close = good & ((after - before).max(axis=1) >= _CLOSE * crowd.overlap)
+    good = close if close.any() else good  # where nobody more can join a group, another one begins
     gain = ((after - before) * (2 * crowd.overlap - after - before)).sum(axis=1)
-    best = int(np.where(good, gain, -1.0).argmax())
-    return int(who[best]), standing.joined(boxes[best], hidden[best])
+    best = np.argsort(np.where(good, -gain, np.inf), kind="stable")[: min(_BEST, np.count_nonzero(good))]
+    return [(int(who[i]), boxes[i]) for i in best]
 
 
 def _draw(
-    standing: Standing, ground: Ground, crowd: Crowd, luck: NDArray[np.float64], near: float
+    standing: Standing, ground: Ground, crowd: Crowd, luck: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], ...]:
     """Draw where somebody could stand: rows of the feet, middle columns, heights in pixels, luck.
 
-    All float64 (tries,). A share ``near`` of them beside somebody, most often somebody in full
-    view, the others anywhere on the ground.
+    All float64 (tries,). Most of them beside somebody, most often somebody in full view, the others
+    anywhere on the ground.
     """
     size = standing.size
     build = 0.92 + 0.16 * luck[0]
@@ -167,6 +167,6 @@ def _draw(
         scale, near_height = ground.heights_at(y2), ground.heights_at(near_foot)
         tells = (tall >= 1.6 * wide) & (y2 < size[0] - 2) & (scale > 0)  # the neighbour tells the scale
         near_height = np.where(tells, tall * near_height / np.where(tells, scale, 1.0), near_height)
-        by = luck[6] < near
+        by = luck[6] < _NEAR
         foot, x, height = (np.where(by, a, b) for a, b in ((near_foot, foot), (near_x, x), (near_height, height)))
     return foot, x, build * height, luck[7]
