@@ -139,7 +139,7 @@ CORRUPTIONS = (
             2: {"people": 7, "overlap": 0.63},
             3: {"people": 10, "overlap": 0.70},
             4: {"people": 13, "overlap": 0.75},
-            5: {"people": 16, "overlap": 0.79},
+            5: {"people": 15, "overlap": 0.79},
         },
         ranges={"people": (0, 1000), "overlap": (0.0, 1.0)},
         steps=_steps,

@@ -16,7 +16,7 @@ GOLDEN: dict[str, str] = {
     "brightness": "v1 8a920ef3d26c05f7 27e3ab50680982b8 7134bc41ea5e080a",
     "camera_motion": "v1 6c52d91c2a946ff6 f280fa13c6da8780 d5a3fa103068cf36",
     "contrast": "v1 c3efe9ecb90a0595 692729897e47a077 47f5b373966b9686",
-    "crowd": "v2 945cfb8df1a62ece 8945462b40880953 aaf39656fd41f440",
+    "crowd": "v3 cf5cbec1aade6a4a 0d702bf03cb9412b 581893f8a04f1b79",
     "defocus_blur": "v1 7ea3b1a067b46cda e8e9d9136b7ec270 9d2cac805736a927",
     "depth_fog": "v1 1264ef0ed97fffdd 5859342650d82d80 6b0bf65b6dea994c",
     "elastic_transform": "v1 919d1c7d2bdb34cc a51b3a27b5f32df0 7c1e02e3a0e37c4d",
