@@ -221,6 +221,8 @@ def _why_not(view: View) -> tuple[str, ...]:
     for name, value in zip(first.candidates[1:], first.values[1:], strict=True):
         pair = (Estimate.of(value), Estimate.of(first.values[0]))
         said.append(_not_chosen(view, (name, first.candidates[0]), selection.metric, pair, None))
+    if not said:
+        return ("There is no other: the evidence holds a single run, so nothing was preferred.",)
     said.append(
         f"The rule has to pick one. That a run was picked on {selection.split} shows no more than that; the other runs "
         "remain open until intervals are there."
