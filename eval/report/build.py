@@ -69,7 +69,7 @@ def build_context(evidence: Evidence, policy: Policy, decision: Decision, card: 
         operating_table=operating.operating_table(view),
         threshold_table=operating.threshold_table(view),
         threshold_charts=operating.threshold_charts(view),
-        degradation_note=degradation.NOTE,
+        degradation_note=degradation.degradation_note(view),
         degradation_table=degradation.degradation_table(view),
         degradation_facts=degradation.degradation_facts(view),
         degradation_charts=degradation.degradation_charts(view),
