@@ -70,7 +70,7 @@ def _shared(view: View, variant: VariantEvidence) -> str:
     if not pair.n_identical and not pair.n_near_duplicates:
         return f"{variant.name} ({size}) shares no image with {view.judged_on}."
     return (
-        f"{variant.name} ({size}) is not all other images than the clean ones: with {view.judged_on} it shares "
+        f"{variant.name} ({size}) is not wholly apart from the clean images: with {view.judged_on} it shares "
         f"{plural(pair.n_identical, 'identical image')} and {plural(pair.n_near_duplicates, 'near-duplicate')}."
     )
 
