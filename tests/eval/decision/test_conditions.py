@@ -19,9 +19,9 @@ from ..evidence_builder import (
     build_evidence,
     change_candidates,
     seen_in_training,
-    sharing,
     with_recorded,
 )
+from ..evidence_changes import sharing
 
 BARE = build_evidence()
 RECORDED = Study(with_recorded(BARE))

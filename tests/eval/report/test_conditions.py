@@ -10,7 +10,8 @@ from robust.eval.report.card import read_card
 from robust.eval.report.context import ReportContext
 from robust.eval.report.render import render_html, render_markdown
 
-from ..evidence_builder import build_evidence, change_candidates, seen_in_training, sharing, with_recorded
+from ..evidence_builder import build_evidence, change_candidates, seen_in_training, with_recorded
+from ..evidence_changes import sharing
 
 BARE = build_evidence()
 

@@ -15,10 +15,10 @@ from tests.eval.evidence_builder import (
     N_OBJECTS,
     build_evidence,
     change_candidates,
-    of_severities,
     undefined,
     without_cells,
 )
+from tests.eval.evidence_changes import of_severities
 
 
 def _context(evidence: Evidence) -> ReportContext:
