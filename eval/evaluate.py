@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 from robust import __version__
@@ -164,7 +164,7 @@ def evaluate(
     cache = CellCache(request.cache_dir)
     chosen = _without_unusable(chosen, plan, cache, request.selection)
     plan = replace(plan, candidates=chosen.candidates)
-    data = data_evidence(datasets, _leaks(_pairs(datasets, recorded, main), request.cache_dir), request.data.stem)
+    data = data_evidence(datasets, _leaks(_pairs(datasets, recorded), request.cache_dir), request.data.stem)
     filled = _fill(plan, cache, executor or LocalExecutor(), on_progress or _silent)
     setting = _Setting(request, plan, cache, data, _suite_evidence(plan, cache, suite, request), environment())
     missing = (*chosen.not_evaluated, *unread)
@@ -267,10 +267,12 @@ def _fill(plan: Plan, cache: CellCache, executor: Executor, on_progress: Progres
 _Named = tuple[str, Dataset]
 
 
-def _pairs(datasets: dict[str, Dataset], recorded: dict[str, Dataset], main: Dataset) -> list[tuple[_Named, _Named]]:
-    """What must share no image: all splits, and a recorded set with those that were trained or selected on."""
-    between = [(split, one) for split in datasets.items() if split[1] is not main for one in recorded.items()]
-    return [*combinations(datasets.items(), 2), *between]
+def _pairs(datasets: dict[str, Dataset], recorded: dict[str, Dataset]) -> list[tuple[_Named, _Named]]:
+    """What is compared: all splits with each other, and with each recorded set.
+
+    What a recorded set shares with the split that judges is no leakage, but its images are then not all its own.
+    """
+    return [*combinations(datasets.items(), 2), *product(datasets.items(), recorded.items())]
 
 
 def _leaks(pairs: list[tuple[_Named, _Named]], cache_dir: Path) -> dict[tuple[str, str], tuple[int, int]]:

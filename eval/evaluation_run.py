@@ -23,6 +23,11 @@ from robust.eval.tracking import tags
 from robust.eval.tracking.records import DatasetInput, RunInfo
 from robust.eval.tracking.store import Store
 
+AGGREGATES = ("mPC", "rPC", "worst", "worst_mean")
+"""Fields of the robustness evidence that are logged under their own names."""
+POINT = "operating_point"
+"""What the numbers at the chosen threshold are logged under."""
+
 FOLDER = "robust"
 EVIDENCE = f"{FOLDER}/evidence.json"
 HEADLINE = ("AP", "AP50", "AP75", "AR100")
@@ -188,8 +193,8 @@ def flat_metrics(measured: CandidateEvidence) -> dict[str, float | None]:
         flat.update(_robustness_metrics(aggregate))
     point = chosen_point(measured, judged, CLEAN)
     if point is not None:
-        flat.update({f"operating_point/{name}": value for name, value in point.model_dump().items()})
-    flat["operating_point/chosen"] = float(point is not None)  # a sweep without a choice leaves older numbers behind
+        flat.update({f"{POINT}/{name}": value for name, value in point.model_dump().items()})
+    flat[f"{POINT}/chosen"] = float(point is not None)  # a sweep without a choice leaves older numbers behind
     return flat
 
 
@@ -198,10 +203,7 @@ def _robustness_metrics(found: RobustnessEvidence) -> dict[str, float | None]:
     breaks = {c: point.severity if point else None for c, point in found.breaking_points.items()}
     per_corruption = {"mean": found.corruption_means, "retained_area": found.retained_areas, "breaking_point": breaks}
     return {
-        f"mPC/{found.metric}": found.mPC,
-        f"rPC/{found.metric}": found.rPC,
-        f"worst/{found.metric}": found.worst,
-        f"worst_mean/{found.metric}": found.worst_mean,
+        **{f"{name}/{found.metric}": getattr(found, name) for name in AGGREGATES},
         **{f"{c}/{name}/{found.metric}": value for name, of in per_corruption.items() for c, value in of.items()},
     }
 

@@ -11,12 +11,16 @@ from pathlib import Path
 
 from robust.corruptions.records import CLEAN, Variant
 from robust.corruptions.registry import names
+from robust.corruptions.suites import suite_names
 from robust.datasets.load import load_dataset
 from robust.datasets.records import Dataset
 from robust.errors import DataError, UsageError
+from robust.eval.evaluation_run import AGGREGATES, POINT
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_METRICS = ("mPC", "rPC", "worst", "operating_point")  # what logged metrics begin with, like the name of a column
+_METRICS = (*AGGREGATES, POINT, "mean")  # what logged metrics begin with, like the name of a column
+LONGEST_NAME = 40
+"""Letters; the name is a column of tables and a part of file and metric names."""
 
 
 def load_recorded(sets: Mapping[str, Path], split: str, main: Dataset, splits: Iterable[str]) -> dict[str, Dataset]:
@@ -32,7 +36,7 @@ def load_recorded(sets: Mapping[str, Path], split: str, main: Dataset, splits: I
         Name -> data set, in the given order.
 
     Raises:
-        UsageError: a name means something else already, or cannot be a name.
+        UsageError: a name means something else already, or cannot be a name; or a set is the judged split itself.
         DataError: a set is wrong, lacks the split, or has other classes.
     """
     taken = {name.casefold(): what for what, group in _taken(splits).items() for name in group}
@@ -44,6 +48,12 @@ def load_recorded(sets: Mapping[str, Path], split: str, main: Dataset, splits: I
                 "A name has letters, digits and underscores, and begins with a letter.",
                 "For example: --variant real_night=night.yaml",
             )
+        if len(name) > LONGEST_NAME:
+            raise UsageError(
+                f"{name!r} is too long for the name of a recorded set.",
+                f"It has {len(name)} letters; {LONGEST_NAME} are allowed.",
+                "For example: --variant real_night=night.yaml",
+            )
         if name.casefold() in taken:
             raise UsageError(
                 f"A recorded set cannot be called {name!r}: that is {taken[name.casefold()]}.",
@@ -52,8 +62,19 @@ def load_recorded(sets: Mapping[str, Path], split: str, main: Dataset, splits: I
         taken[name.casefold()] = "another recorded set"
         dataset = load_dataset(path, split)
         _check_classes(name, dataset, main)
+        _check_other_images(name, dataset, main)
         found[name] = dataset
     return found
+
+
+def _check_other_images(name: str, dataset: Dataset, main: Dataset) -> None:
+    """A set that is the judged split itself would show its clean numbers again under the name of a condition."""
+    if dataset.fingerprint == main.fingerprint:
+        raise UsageError(
+            f"The recorded set {name!r} is the split {main.split!r} itself: the same images and labels.",
+            "A recorded set has images of its own, taken under that condition.",
+            f"Name another file, or leave out --variant {name}.",
+        )
 
 
 def shown_as(place: str, variant: Variant, judged_on: str, recorded: Iterable[str]) -> tuple[str, Variant]:
@@ -64,6 +85,7 @@ def shown_as(place: str, variant: Variant, judged_on: str, recorded: Iterable[st
 def _taken(splits: Iterable[str]) -> dict[str, Iterable[str]]:
     return {
         "a corruption": names(),
+        "a suite": suite_names(),
         "the untouched images": (CLEAN,),
         "a split of the data": {*splits, "train", "val", "test"},
         "the name of a metric": _METRICS,

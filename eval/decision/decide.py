@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from robust.eval.decision.claims import plural
 from robust.eval.decision.gates import Subject
 from robust.eval.decision.policy import Policy, SelectionRule
 from robust.eval.decision.records import (
@@ -58,7 +59,7 @@ def select(study: Study, rule: SelectionRule) -> Selection:
     best = ranking[0] if ranking and ranking[0].mean is not None else None
     if best is not None:
         proposed = best.candidates[0]
-        reason = f"{proposed}: highest mean {rule.metric} on {rule.split} of {len(ranking)} configurations"
+        reason = f"{proposed}: highest mean {rule.metric} on {rule.split} of {plural(len(ranking), 'configuration')}"
     elif len(study.candidates) == 1:
         proposed = study.candidates[0].name
         reason = f"{proposed} is the only candidate"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from robust.eval.decision.claims import plural
 from robust.eval.decision.gates import Finding, Gate, Subject, Unit, count, unknown
 from robust.eval.decision.records import Estimate, Outcome
 from robust.eval.decision.study import CLEAN, Group, Study
-from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.evidence.records import CandidateEvidence, LeakageEvidence
 from robust.eval.metrics.records import Share
 
 
@@ -113,18 +115,35 @@ class LeakageGate(Gate):
         checked = {frozenset(pair.splits) for pair in data.leakage}
         names = [split.split for split in data.splits]
         pairs = {frozenset((a, b)) for i, a in enumerate(names) for b in names[i + 1 :]}
-        identical = sum(pair.n_identical for pair in data.leakage)
-        near = sum(pair.n_near_duplicates for pair in data.leakage)
+        leaks = study.leaks(split)
+        identical = sum(pair.n_identical for pair in leaks)
+        near = sum(pair.n_near_duplicates for pair in leaks)
         if identical:
-            return count(identical, False, f"{identical} identical images between splits")
+            return count(identical, False, _identical(study, leaks))
         if "train" not in names or split not in names:
             return unknown(f"the training images were not compared with {split}")
         if not pairs <= checked:
             return unknown(f"{len(pairs - checked)} of {len(pairs)} pairs of splits were not compared")
         if near:
-            reason = f"{near} near-duplicates between splits: a person must look at them"
+            named = _named([(pair, pair.n_near_duplicates) for pair in leaks], "near-duplicate")
+            reason = f"{named}: a person must look at them"
             return Finding(Estimate.of(float(near)), Outcome.NOT_ENOUGH_EVIDENCE, reason)
         return count(0, True, f"{len(pairs)} pairs of splits compared")
+
+
+def _identical(study: Study, leaks: Sequence[LeakageEvidence]) -> str:
+    """Which pairs share images, and how to judge without a recorded set that does."""
+    said = _named([(pair, pair.n_identical) for pair in leaks], "identical image")
+    guilty = {name for pair in leaks if pair.n_identical for name in pair.splits}
+    recorded = [v.name for v in study.recorded if v.name in guilty]
+    if recorded:
+        without = " and ".join(f"--variant {name}" for name in recorded)
+        said += f"; leaving out {without} judges without {'it' if len(recorded) == 1 else 'them'}"
+    return said
+
+
+def _named(found: Sequence[tuple[LeakageEvidence, int]], noun: str) -> str:
+    return ", ".join(f"{' and '.join(pair.splits)}: {plural(n, noun)}" for pair, n in found if n)
 
 
 class ImagesGate(Gate):

@@ -125,6 +125,7 @@ class Gate(Record):
         else:
             finding = self.examine(subject, subject.candidate)
         metric, variant, unit, bound = self.about
+        seen = subject.study.seen(variant)
         return GateResult(
             gate=self.name,
             kind=str(getattr(self, "kind", "")),
@@ -137,5 +138,5 @@ class Gate(Record):
             estimate=finding.estimate,
             bound=bound,
             outcome=finding.outcome,
-            reason=finding.reason,
+            reason=f"{finding.reason} ({seen})" if seen else finding.reason,
         )

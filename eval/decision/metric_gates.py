@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from robust.eval.decision.gates import Finding, Gate, Metric, Subject, Unit, judge, unknown
 from robust.eval.decision.records import Estimate
-from robust.eval.decision.study import CLEAN
+from robust.eval.decision.study import ALL_VARIANTS, CLEAN
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.metrics.records import Share
 
@@ -53,7 +53,7 @@ class RetainedGate(Gate):
     @property
     def about(self) -> tuple[str, str | None, Unit, float | None]:
         """Metric, variant, unit and bound."""
-        return f"retained {self.metric}", self.corruption or "all variants", "share", self.minimum
+        return f"retained {self.metric}", self.corruption or ALL_VARIANTS, "share", self.minimum
 
     def examine(self, subject: Subject, candidate: CandidateEvidence) -> Finding:
         """Hold the retained share against the minimum."""

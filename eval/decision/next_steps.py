@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from robust.corruptions.registry import get, names
 from robust.eval.decision.claims import SEEDS_FOR_CLAIM, listed, plural
 from robust.eval.decision.planning import images_needed
 from robust.eval.decision.policy import Policy
@@ -61,7 +62,9 @@ def next_steps(study: Study, policy: Policy, decision: Decision) -> tuple[NextSt
 def _why_real(study: Study) -> str:
     recorded = listed([v.name for v in study.recorded])
     why = f"all variants but {recorded} are simulated" if study.recorded else "the variants are simulated"
-    return why if "angle" in study.corruptions else f"{why}, and hard camera angles were not evaluated"
+    known = names()  # evidence of another version may name corruptions that this one does not have
+    causes = {get(corruption).cause for corruption in study.corruptions if corruption in known}
+    return why if "angle" in causes else f"{why}, and hard camera angles were not evaluated"
 
 
 def _experiment(study: Study) -> str:

@@ -10,6 +10,7 @@ from robust.eval.decision.claims import (
     SEEDS_FOR_CLAIM,
     SEEDS_FOR_INTERVAL,
     Claim,
+    Scope,
     difference,
     fact,
     level,
@@ -21,7 +22,7 @@ from robust.eval.decision.claims import (
 from robust.eval.decision.comparison import scope
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Decision, Estimate
-from robust.eval.decision.study import CLEAN, Group, Study, cell, robustness_of, subtract
+from robust.eval.decision.study import ALL_VARIANTS, CLEAN, Group, Study, cell, robustness_of, subtract
 from robust.eval.decision.training import training_claims
 from robust.eval.evidence.records import CandidateEvidence, ConfigurationEvidence
 from robust.eval.metrics.records import Record
@@ -126,7 +127,8 @@ def effect_claims(study: Study, policy: Policy) -> tuple[Claim, ...]:
     for axis, name in (("imgsz", "image size"), ("lr0", "learning rate lr0")):
         levels = sorted({getattr(g.configuration, axis) for g in study.groups} - {None})
         if len(levels) < 2:
-            claims.append(not_assessed(f"Effect of {name}", "the study has a single value of it"))
+            why = "the study has a single value of it" if levels else "it is not known for any run of the study"
+            claims.append(not_assessed(f"Effect of {name}", why))
             continue
         for low, high in combinations(levels, 2):
             for split in (policy.selection.split, policy.judged_on):
@@ -226,7 +228,7 @@ def robustness_claims(study: Study, policy: Policy, decision: Decision) -> tuple
     if candidate is None:
         return ()
     metric, split = policy.objective.metric, policy.judged_on
-    where = scope(study, split, "all variants")
+    where = _marked(study, scope(study, split, ALL_VARIANTS))
     claims = [
         level(
             candidate.name, f"retained share of clean {metric}", study.retained(candidate, split, None, metric), where
@@ -248,6 +250,12 @@ def robustness_claims(study: Study, policy: Policy, decision: Decision) -> tuple
     return tuple(claims)
 
 
+def _marked(study: Study, where: Scope) -> Scope:
+    """The scope, saying when training has seen such images."""
+    seen = study.seen(where.variant)
+    return where.model_copy(update={"variant": f"{where.variant} ({seen})"}) if seen else where
+
+
 def _worst(study: Study, candidate: CandidateEvidence, metric: str, split: str) -> Claim | None:
     found = robustness_of(candidate, metric)
     if found is None or found.worst_variant is None or found.worst is None or not found.clean:
@@ -255,7 +263,7 @@ def _worst(study: Study, candidate: CandidateEvidence, metric: str, split: str) 
     message = "Lowest {metric} on {variant}: {worst}, which is {share} of the clean {clean} ({scope}; no interval yet)."
     return fact(
         message,
-        scope(study, split, found.worst_variant),
+        _marked(study, scope(study, split, found.worst_variant)),
         metric=metric,
         variant=found.worst_variant,
         worst=score(found.worst),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robust.eval.decision.claims import SEEDS_FOR_CLAIM, Claim, fact, plural, score
+from robust.eval.decision.claims import SEEDS_FOR_CLAIM, Claim, fact, listed, plural, score
 from robust.eval.decision.comparison import scope
 from robust.eval.decision.planning import half_width, images_needed, smallest_difference
 from robust.eval.decision.policy import Policy
@@ -35,7 +35,7 @@ class Risk(Record):
 def risks(study: Study, policy: Policy, decision: Decision) -> tuple[Risk, ...]:
     """All risks that a measured fact supports, about the data first."""
     candidate = study.candidate(decision.candidate)
-    found = [_leakage(study), _few_images(study, policy)]
+    found = [_leakage(study, policy), _few_images(study, policy)]
     if candidate is not None:
         found += [
             _below_baseline(study, policy, candidate),
@@ -45,12 +45,12 @@ def risks(study: Study, policy: Policy, decision: Decision) -> tuple[Risk, ...]:
             _few_seeds(study, candidate),
             _under_trained(study, candidate),
         ]
-    found.append(_synthetic(study))
+    found += [_seen(study), _synthetic(study)]
     return tuple(risk for risk in found if risk is not None)
 
 
-def _leakage(study: Study) -> Risk | None:
-    pairs = [pair for pair in study.evidence.data.leakage if pair.n_identical or pair.n_near_duplicates]
+def _leakage(study: Study, policy: Policy) -> Risk | None:
+    pairs = [pair for pair in study.leaks(policy.judged_on) if pair.n_identical or pair.n_near_duplicates]
     if not pairs:
         return None
     words = "; ".join(
@@ -221,13 +221,29 @@ def _under_trained(study: Study, candidate: CandidateEvidence) -> Risk | None:
     )
 
 
+def _seen(study: Study) -> Risk | None:
+    if not study.trained_on:
+        return None
+    return Risk(
+        title="Conditions seen in training",
+        impact="What is kept under them says nothing of conditions that are new to the model.",
+        cause=fact(
+            "Training images were augmented with {names}: {n} of {all} of the suite.",
+            names=listed(study.trained_on),
+            n=len(study.trained_on),
+            all=plural(len(study.corruptions), "corruption"),
+        ),
+        mitigation="Judge on conditions that training has not seen, and on real images of those that it has.",
+    )
+
+
 def _synthetic(study: Study) -> Risk | None:
     if not study.corruptions:
         return None
     n = len([v for v in study.evidence.suite.variants if v.corruption in study.corruptions])
     return Risk(
         title="Conditions are simulated",
-        impact="Real night, occlusion or crowds can hurt more, or otherwise, than the simulation.",
+        impact=f"What is real can hurt more, or otherwise, than its simulation: {listed(study.corruptions)}.",
         cause=fact(
             "All {n} of the suite {suite} are computed from the clean images.",
             n=plural(n, "variant"),

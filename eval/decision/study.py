@@ -15,12 +15,15 @@ from robust.eval.evidence.records import (
     ConfigurationEvidence,
     Curve,
     Evidence,
+    LeakageEvidence,
     SplitEvidence,
     VariantEvidence,
 )
 from robust.eval.metrics.records import OperatingPoint, RobustnessEvidence
 
 CLEAN = "clean"
+ALL_VARIANTS = "all variants"
+SEEN = "seen in training"
 THRESHOLD_TOLERANCE = 1e-9  # thresholds are decimal steps; binary floats miss them by less than this
 
 
@@ -109,6 +112,26 @@ class Study:
         """Corruptions of the suite that the training images were augmented with."""
         seen = {v.corruption for v in self.evidence.suite.variants if v.trained_on}
         return tuple(corruption for corruption in self.corruptions if corruption in seen)
+
+    @cached_property
+    def declared_only(self) -> tuple[str, ...]:
+        """Corruptions that were declared as trained on and that the suite does not hold."""
+        return tuple(name for name in self.evidence.suite.trained_on if name not in self.corruptions)
+
+    def seen(self, variant: str | None) -> str:
+        """What training has seen of a variant, a corruption or ALL_VARIANTS, in words; empty when nothing."""
+        if variant == ALL_VARIANTS and self.trained_on:
+            return SEEN if self.trained_on == self.corruptions else f"partly {SEEN}"
+        return SEEN if (variant or "").partition("/")[0] in self.trained_on else ""
+
+    def shared(self, split: str, recorded: str) -> LeakageEvidence | None:
+        """What a recorded set shares with a split; None when they were not compared."""
+        return next((p for p in self.evidence.data.leakage if set(p.splits) == {split, recorded}), None)
+
+    def leaks(self, split: str) -> tuple[LeakageEvidence, ...]:
+        """Pairs that must share no image; a recorded set may share some with the split that judges, and only that."""
+        recorded = {v.name for v in self.recorded}
+        return tuple(p for p in self.evidence.data.leakage if not (split in p.splits and recorded & set(p.splits)))
 
     def counts(self, split: str, variant: str) -> SplitEvidence | VariantEvidence | None:
         """Where images and objects of a cell were counted: a variant may hide objects or add some."""

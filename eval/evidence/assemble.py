@@ -150,6 +150,7 @@ def suite_evidence(
             for variant, truth in truths
         )
         + tuple(recorded),
+        trained_on=suite.trained_on,
     )
 
 

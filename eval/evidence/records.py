@@ -84,11 +84,15 @@ class VariantEvidence(Record):
 
 
 class SuiteEvidence(Record):
-    """The variants that every candidate was shown."""
+    """The variants that every candidate was shown.
+
+    ``trained_on``: all corruptions that were declared as used to augment training images, also those not in the suite.
+    """
 
     name: str
     seed: int
     variants: tuple[VariantEvidence, ...]
+    trained_on: tuple[str, ...] = ()
 
 
 class CellEvidence(Record):

@@ -189,7 +189,7 @@ def _wording(constraints: ThresholdConstraints) -> str:
 
 def _describe(point: OperatingPoint) -> str:
     def number(value: float | None) -> str:
-        return "undefined" if value is None else f"{value:.4g}"
+        return "undefined" if value is None else f"{value:.3f}"
 
     return (
         f"{point.threshold:g} (precision {number(point.precision)}, recall {number(point.recall)}, "

@@ -69,7 +69,7 @@ def build_context(evidence: Evidence, policy: Policy, decision: Decision, card: 
         operating_table=operating.operating_table(view),
         threshold_table=operating.threshold_table(view),
         threshold_charts=operating.threshold_charts(view),
-        degradation_note=degradation.NOTE,
+        degradation_note=degradation.degradation_note(view),
         degradation_table=degradation.degradation_table(view),
         degradation_facts=degradation.degradation_facts(view),
         degradation_charts=degradation.degradation_charts(view),
@@ -221,6 +221,8 @@ def _why_not(view: View) -> tuple[str, ...]:
     for name, value in zip(first.candidates[1:], first.values[1:], strict=True):
         pair = (Estimate.of(value), Estimate.of(first.values[0]))
         said.append(_not_chosen(view, (name, first.candidates[0]), selection.metric, pair, None))
+    if not said:
+        return ("There is no other: the evidence holds a single run, so nothing was preferred.",)
     said.append(
         f"The rule has to pick one. That a run was picked on {selection.split} shows no more than that; the other runs "
         "remain open until intervals are there."

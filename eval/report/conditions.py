@@ -30,9 +30,11 @@ def conditions_said(view: View) -> tuple[str, ...]:
         said.append(f"Conditions evaluated: {CLEAN}; none is simulated.")
     if study.recorded:
         names = listed([v.name for v in study.recorded])
-        said.append(f"Recorded on images of their own, so never compared with {clean}: {names}.")
+        said.append(f"Recorded, so never compared with {clean}: {names}.")
     if study.trained_on:
         said.append(f"Training images were augmented with {listed(study.trained_on)}: no test of unseen conditions.")
+    if study.declared_only:
+        said.append(_declared(view))
     return tuple(said)
 
 
@@ -44,26 +46,49 @@ def condition_notes(view: View) -> tuple[str, ...]:
             f"Seen in training: {listed(study.trained_on)}. What a model was trained on is no test of the unseen, and "
             "the means over the whole suite include it."
         )
-        notes += [_held_out(view, candidate) for candidate in view.shown]
+        notes += [words for candidate in view.shown if (words := _held_out(view, candidate))]
+    if study.declared_only:
+        notes.append(_declared(view))
     if study.recorded:
         notes.append(
-            f"Recorded, not simulated: {listed([v.name for v in study.recorded])}. These are other images than the "
-            "clean ones: they have no severity, no retained share, and no part in any mean over the suite."
+            f"Recorded, not simulated: {listed([v.name for v in study.recorded])}. They have no severity, no retained "
+            "share, and no part in any mean over the suite, because they are not the clean images."
         )
+        notes += [_shared(view, variant) for variant in study.recorded]
     return tuple(notes)
 
 
+def _declared(view: View) -> str:
+    return f"Declared as trained on, but not in this suite: {listed(view.study.declared_only)}."
+
+
+def _shared(view: View, variant: VariantEvidence) -> str:
+    """How many images of a recorded set are those of the split that judges."""
+    pair, size = view.study.shared(view.judged_on, variant.name), plural(variant.n_images, "image")
+    if pair is None:
+        return f"Whether {variant.name} ({size}) shares images with {view.judged_on} was not compared."
+    if not pair.n_identical and not pair.n_near_duplicates:
+        return f"{variant.name} ({size}) shares no image with {view.judged_on}."
+    return (
+        f"{variant.name} ({size}) is not wholly apart from the clean images: with {view.judged_on} it shares "
+        f"{plural(pair.n_identical, 'identical image')} and {plural(pair.n_near_duplicates, 'near-duplicate')}."
+    )
+
+
 def _held_out(view: View, candidate: CandidateEvidence) -> str:
-    study = view.study
+    """The mean over what is new; the untouched starting weights were not trained on any of it, only measured on it."""
+    study, untouched = view.study, candidate.role == "baseline"
     n = len(study.corruptions) - len(study.trained_on)
     if not n:
-        return f"{candidate.name}: training has seen every corruption of the suite."
+        return "" if untouched else f"{candidate.name}: training has seen every corruption of the suite."
     mean = study.held_out(candidate, view.metric)
+    unseen = plural(n, "corruption")
+    over = f"the same {unseen}" if untouched else f"the {unseen} that training has not seen"
     if mean.value is None:
-        return f"{candidate.name}: mean {view.metric} over conditions that training has not seen: {mean.missing}."
+        return f"{candidate.name}: mean {view.metric} over {over}: {mean.missing}."
     return (
-        f"{candidate.name}: mean {view.metric} {score(mean)} over the {plural(n, 'corruption')} that training has not "
-        f"seen ({view.counts(view.judged_on)} when clean; no interval yet)."
+        f"{candidate.name}: mean {view.metric} {score(mean)} over {over} "
+        f"({view.counts(view.judged_on)} when clean; no interval yet)."
     )
 
 
@@ -84,6 +109,6 @@ def recorded_table(view: View) -> Table:
     )
     caption = (
         f"Recorded conditions, on images and labels of their own, all thresholds from 0.001 up. {OBSERVED} A number "
-        "here cannot be set against a clean one: the images differ."
+        "here cannot be set against a clean one: they are not the clean images."
     )
     return Table("recorded", caption, ("Set, model", "Images", "Objects", *RECORDED_COLUMNS), rows)

@@ -14,19 +14,43 @@ from robust.eval.report.view import NOT_MEASURED, OBSERVED, View, number
 HEAT_STEPS = (0.9, 0.75, 0.6, 0.45, 0.3)
 """Retained shares at which a cell of the table gets one step darker."""
 
-NOTE = (
+SKIPPED = "severity skipped"
+_NOTE = (
     "Each number is measured on the same images, corrupted once for all candidates. The stronger the shade, the less "
-    "of the clean value is kept. Mean is over severities; retained is mean divided by clean. Retained area is the "
-    "share that is kept on average on the way from clean to the highest severity. Half lost at is the severity from "
-    "which less than half of the clean value is left, on straight lines between the severities; with the sign > that "
-    f"is not reached, and nothing is known beyond. {OBSERVED}"
+    "of the clean value is kept. Mean is over severities; retained is mean divided by clean. "
 )
+_AREA = (
+    "Retained area is the share that is kept on average on the way from clean to the highest severity; "
+    f'"{SKIPPED}" stands where one on that way was not evaluated, so the area is not known. '
+)
+_HALF = (
+    "Half lost at is the severity from which less than half of the clean value is left, on straight lines between the "
+    'severities; with the sign > that is not reached, and nothing is known beyond; "a to b" (0 is clean) means '
+    "somewhere between these two, because the severities between them were not evaluated. "
+)
+MIN_SEVERITIES = 2
+"""A curve through clean and one severity shows no course, only two numbers that the table has."""
+
+
+def degradation_note(view: View) -> str:
+    """How to read the table, as far as its columns go."""
+    return _NOTE + (_AREA if _has_areas(view) else "") + _HALF + OBSERVED
+
+
+def _has_areas(view: View) -> bool:
+    """False when a severity is skipped in every corruption, so that there is no area to show."""
+    return not all(_is_skipped(view, corruption) for corruption in view.study.corruptions)
+
+
+def _is_skipped(view: View, corruption: str) -> bool:
+    severities = view.study.severities(corruption)
+    return severities != tuple(range(1, len(severities) + 1))
 
 
 def degradation_table(view: View) -> Table:
     """For each corruption: the proposed candidate, and its baseline under it."""
     severities = sorted({s for c in view.study.corruptions for s in view.study.severities(c)})
-    summary = ("mean", "retained", "retained area", "half lost at")
+    summary = ("mean", "retained", *(("retained area",) if _has_areas(view) else ()), "half lost at")
     columns = ("Corruption, model", "clean", *(f"severity {s}" for s in severities), *summary)
     rows = [
         _row(view, corruption, candidate, severities)
@@ -54,7 +78,8 @@ def _row(view: View, corruption: str, candidate: CandidateEvidence, severities: 
     found = robustness_of(candidate, view.metric)
     mean = found.corruption_means.get(corruption) if found else None
     mean_cell = number(Estimate.of(mean, kept.missing or "not defined"))
-    summary = (mean_cell, number(kept), *_ladder_cells(found, corruption, kept))
+    area, half = _ladder_cells(found, corruption, kept)
+    summary = (mean_cell, number(kept), *((area,) if _has_areas(view) else ()), half)
     return Row(f"{corruption}, {_named(candidate)}", (number(clean), *cells, *summary), candidate.role)
 
 
@@ -65,7 +90,7 @@ def _ladder_cells(found: RobustnessEvidence | None, corruption: str, kept: Estim
     if corruption not in found.retained_areas or corruption not in found.breaking_points:
         return Cell(NOT_MEASURED, "missing"), Cell(NOT_MEASURED, "missing")
     area, point = found.retained_areas[corruption], found.breaking_points[corruption]
-    return number(area, "severity skipped"), number(None) if point is None else Cell(breaking_text(point), "number")
+    return number(area, SKIPPED), number(None) if point is None else Cell(breaking_text(point), "number")
 
 
 def breaking_text(point: BreakingPoint) -> str:
@@ -111,7 +136,7 @@ def _suite_row(view: View, candidate: CandidateEvidence, n_severities: int) -> R
     found = robustness_of(candidate, view.metric)
     mean = number(Estimate.of(found.mPC if found else None, kept.missing or "not defined"))
     blank = Cell("")
-    cells = (number(clean), *(blank,) * n_severities, mean, number(kept), blank, blank)
+    cells = (number(clean), *(blank,) * n_severities, mean, number(kept), *(blank,) * (1 + _has_areas(view)))
     return Row(f"whole suite, {_named(candidate)}", cells, f"{candidate.role} total")
 
 
@@ -124,8 +149,9 @@ def _heat(value: Estimate, clean: Estimate) -> Cell:
 
 
 def degradation_charts(view: View) -> tuple[Chart, ...]:
-    """One chart for each corruption: the candidate's curve and its baseline's."""
-    return tuple(_chart(view, corruption) for corruption in view.study.corruptions if view.shown)
+    """One chart for each corruption with a course to show: the candidate's curve and its baseline's."""
+    told = [c for c in view.study.corruptions if len(view.study.severities(c)) >= MIN_SEVERITIES]
+    return tuple(_chart(view, corruption) for corruption in told if view.shown)
 
 
 def _chart(view: View, corruption: str) -> Chart:

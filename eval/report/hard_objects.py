@@ -13,7 +13,6 @@ from robust.eval.report.context import Cell, Row, Table
 from robust.eval.report.view import NOT_MEASURED, OBSERVED, View, number, whole
 
 TOO_FEW = "too few objects"
-NO_OBJECTS = "no objects"
 
 WORDS = {
     ("visible", "bare"): "visible: more than 0.9, or not stated",
@@ -32,7 +31,7 @@ STRATA_NOTE = (
     "which neither the labels nor the variant say anything counts as wholly visible. In AP50 all other kinds are "
     "ignored; a false alarm belongs to no kind and counts in full against each, so rows compare models and do not add "
     "up. Recall is at each model's own chosen threshold. "
-    f"Fewer than {MIN_OBJECTS} objects are counted and not measured. {OBSERVED}"
+    f"Fewer than {MIN_OBJECTS} objects are counted and not measured; kinds without any are left out. {OBSERVED}"
 )
 
 
@@ -48,7 +47,8 @@ def miss_rate_table(view: View) -> Table:
     ]
     caption = (
         f"What is missed when few false alarms are allowed, {view.counts(view.judged_on)} when clean; IoU 0.5. MR^-2 "
-        f"is a miss rate: the lower, the less is missed. {_allowance(view)}{OBSERVED}"
+        "is the log-average miss rate: the geometric mean of the shares that are missed at nine values from 0.01 to 1 "
+        f"false positives per image; the lower, the less is missed. {_allowance(view)}{OBSERVED}"
     )
     return Table("miss-rates", caption, columns, tuple(rows))
 
@@ -140,7 +140,7 @@ def _strata_table(view: View, variant: str, place: int) -> Table:
             ),
         )
         for key, words in WORDS.items()
-        if key in metrics[0]
+        if key in metrics[0] and metrics[0][key].n_objects
     )
     thresholds = ", ".join(f"{one.role} {one.name} at {view.threshold_of(one)}" for one in shown)
     counted = view.study.counts(view.judged_on, variant)
@@ -165,9 +165,7 @@ def _ap50_cell(part: StratumMetrics | None) -> Cell:
 
 
 def _why_none(n_objects: int) -> str:
-    if n_objects >= MIN_OBJECTS:
-        return "not defined"
-    return TOO_FEW if n_objects else NO_OBJECTS
+    return "not defined" if n_objects >= MIN_OBJECTS else TOO_FEW
 
 
 def _recall_cell(part: StratumRecall | None) -> Cell:

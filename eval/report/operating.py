@@ -45,9 +45,11 @@ def operating_table(view: View) -> Table:
     rows: list[Row] = []
     if candidate is not None:
         chosen_on = candidate.sweep.choice.chosen_on
-        places = [(chosen_on, CLEAN)] if chosen_on else []
-        places += [(view.judged_on, variant.name) for variant in view.study.evidence.suite.variants]
-        rows = [_point_row(f"{v} ({s})", view.study.point(candidate, s, v)) for s, v in dict.fromkeys(places)]
+        places = {(chosen_on, CLEAN): chosen_on} if chosen_on else {}
+        places[view.judged_on, CLEAN] = view.judged_on
+        for variant in view.study.evidence.suite.variants:
+            places[view.judged_on, variant.name] = "recorded" if variant.recorded else view.judged_on
+        rows = [_point_row(f"{v} ({mark})", view.study.point(candidate, s, v)) for (s, v), mark in places.items()]
     caption = (
         f"{view.name} at confidence threshold {view.threshold_of(candidate)} and IoU 0.5, the same everywhere; "
         f"{view.counts(view.judged_on)} when clean; TP + FN are the objects of each variant. {OBSERVED}"

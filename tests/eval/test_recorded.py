@@ -17,6 +17,7 @@ from robust.eval.candidates import Selection
 from robust.eval.decision.policy import read_policy
 from robust.eval.engine import work
 from robust.eval.evaluate import Evaluation, Request, evaluate
+from robust.eval.evaluation_run import flat_metrics
 from robust.eval.evidence.assemble import SweepPlan
 from robust.eval.report.card import read_card
 from robust.eval.report.files import write_report
@@ -149,10 +150,54 @@ def test_images_shared_with_what_was_selected_on_are_counted(desk: Desk, materia
     path = material / "reused.yaml"
     path.write_text("test: images/val\nnames: [person]\n", encoding="utf-8")
     leaks = desk.evaluate(recorded={"real_dusk": path}).evidence.data.leakage
-    assert {leak.splits: leak.n_identical for leak in leaks} == {("test", "val"): 0, ("val", "real_dusk"): 5}
+    assert {leak.splits: leak.n_identical for leak in leaks} == {
+        ("test", "val"): 0,
+        ("test", "real_dusk"): 0,
+        ("val", "real_dusk"): 5,
+    }
 
 
-@pytest.mark.parametrize("name", ["night", "Clean", "val", "mPC", "train", "real-dusk", "1st", "", "a/b"])
+def test_the_judged_split_itself_is_no_recorded_set(desk: Desk, material: Path) -> None:
+    with pytest.raises(UsageError, match="'same' is the split 'test' itself") as failure:
+        desk.evaluate(recorded={"same": material / "data.yaml"})
+    assert failure.value.exit_code == 2
+    assert desk.cells == {}
+
+
+def test_images_shared_with_the_judged_split_are_counted(desk: Desk, material: Path, tmp_path: Path) -> None:
+    """Two of the seven recorded images have the very bytes of two of test."""
+    dusk = small_dataset(tmp_path / "dusk", 7, "dusks")
+    for theirs, ours in zip(dusk.images, load_dataset(material / "data.yaml", "test").images[:2], strict=False):
+        theirs.path.write_bytes(ours.path.read_bytes())
+    write_coco(dusk, tmp_path / "partly.json")
+    leaks = desk.evaluate(recorded={"partly": tmp_path / "partly.json"}).evidence.data.leakage
+    assert {leak.splits: leak.n_identical for leak in leaks}["test", "partly"] == 2
+
+
+def test_what_was_declared_as_trained_on_is_kept_although_the_suite_lacks_it(desk: Desk) -> None:
+    suite = desk.evaluate(trained_on=("fog",)).evidence.suite
+    assert suite.trained_on == ("fog",)
+    assert not any(v.trained_on for v in suite.variants)
+
+
+def test_no_logged_metric_of_the_suite_begins_with_an_allowed_name(desk: Desk) -> None:
+    (measured,) = desk.evaluate().evidence.candidates
+    prefixes = {name.partition("/")[0] for name in flat_metrics(measured)}
+    assert {"worst_mean", "operating_point", "night", "val"} <= prefixes
+    for prefix in prefixes:
+        with pytest.raises(UsageError, match="cannot be called"):
+            desk.evaluate(recorded={prefix: desk.material / "dusk.json"})
+
+
+def test_a_name_has_at_most_40_letters(desk: Desk) -> None:
+    with pytest.raises(UsageError, match="too long"):
+        desk.evaluate(recorded={"a" * 41: desk.material / "dusk.json"})
+    assert desk.evaluate(recorded={"a" * 40: desk.material / "dusk.json"}).evidence.suite.variants[-1].name == "a" * 40
+
+
+@pytest.mark.parametrize(
+    "name", ["night", "Clean", "val", "mPC", "worst_mean", "mean", "core", "train", "real-dusk", "1st", "", "a/b"]
+)
 def test_names_that_mean_something_else_are_refused(desk: Desk, material: Path, name: str) -> None:
     with pytest.raises(UsageError):
         desk.evaluate(recorded={name: material / "dusk.json"})

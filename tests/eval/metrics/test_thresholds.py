@@ -124,7 +124,7 @@ class TestChoice:
     def test_highest_f1_without_constraints_and_the_higher_of_equals(self) -> None:
         choice = choose_threshold(CURVE, NO_CONSTRAINTS)
         assert (choice.threshold, choice.rule, choice.chosen_on) == (0.5, MAX_F1, "val")
-        assert "0.5 (precision 0.8, recall 0.8, F1 0.8, FPPI 0.2)" in choice.reason
+        assert "0.5 (precision 0.800, recall 0.800, F1 0.800, FPPI 0.200)" in choice.reason
 
     def test_lowest_fppi_among_equal_f1(self) -> None:
         first, second = _point(0.4, 4, 2, 2), _point(0.5, 2, 0, 2)
@@ -154,7 +154,7 @@ class TestChoice:
         assert choice.threshold is None
         assert choice.reason == (
             "No threshold meets precision >= 0.85 and recall >= 0.75; "
-            "the nearest miss is 0.5 (precision 0.8, recall 0.8, F1 0.8, FPPI 0.2)."
+            "the nearest miss is 0.5 (precision 0.800, recall 0.800, F1 0.800, FPPI 0.200)."
         )
 
     def test_undefined_precision_satisfies_nothing(self) -> None:

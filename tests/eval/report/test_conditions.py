@@ -10,7 +10,8 @@ from robust.eval.report.card import read_card
 from robust.eval.report.context import ReportContext
 from robust.eval.report.render import render_html, render_markdown
 
-from ..evidence_builder import build_evidence, seen_in_training, with_recorded
+from ..evidence_builder import build_evidence, change_candidates, seen_in_training, with_recorded
+from ..evidence_changes import sharing
 
 BARE = build_evidence()
 
@@ -61,3 +62,50 @@ def test_both_pages_show_them(render: object) -> None:
     page = render(context(seen_in_training(with_recorded(BARE, "dusk_road"), "night"))).replace("\\", "")
     for words in ("dusk_road (recorded)", "night/3 (seen in training)", "Seen in training: night"):
         assert words in page
+
+
+@pytest.mark.parametrize(
+    ("shared", "said"),
+    [
+        (None, "Whether real_night (6 images) shares images with test was not compared."),
+        ((0, 0), "real_night (6 images) shares no image with test."),
+        ((3, 1), "with test it shares 3 identical images and 1 near-duplicate."),
+    ],
+)
+def test_other_images_are_claimed_only_when_they_are(shared: tuple[int, int] | None, said: str) -> None:
+    evidence = with_recorded(BARE)
+    notes = context(sharing(evidence, ("test", "real_night"), *shared) if shared else evidence).condition_notes
+    assert notes[-1].endswith(said)
+    assert not any("These are other images" in note for note in notes)
+
+
+def test_the_untouched_weights_are_not_said_to_have_been_trained() -> None:
+    one, every = (context(seen_in_training(BARE, *names)) for names in (("night",), ("night", "occlusion", "crowd")))
+    (about,) = [note for note in one.condition_notes if note.startswith("yolov8n@")]
+    assert "over the same 2 corruptions (test: 10 images" in about
+    assert not any(note.startswith("yolov8n@") for note in every.condition_notes)
+
+
+def test_what_was_declared_but_is_not_in_the_suite_is_said() -> None:
+    suite = BARE.suite.model_copy(update={"trained_on": ("fog",)})
+    made = context(BARE.model_copy(update={"suite": suite}))
+    said = "Declared as trained on, but not in this suite: fog."
+    assert made.condition_notes == (said,)
+    assert said in made.limits
+
+
+def test_the_operating_point_is_shown_clean_and_recorded_sets_are_no_split() -> None:
+    evidence = with_recorded(BARE)
+    variants = tuple(v for v in evidence.suite.variants if v.name != "clean")  # a suite holds no clean
+    made = context(evidence.model_copy(update={"suite": evidence.suite.model_copy(update={"variants": variants})}))
+    headers = [row.header for row in made.operating_table.rows]
+    assert headers[:3] == ["clean (val)", "clean (test)", "night/1 (test)"]
+    assert headers[-1] == "real_night (recorded)"
+    assert "real_night (test)" not in headers
+
+
+def test_a_single_run_leaves_no_other_open() -> None:
+    name = BARE.candidates[0].name
+    alone = change_candidates(BARE, lambda c: c if c.role == "baseline" or c.name == name else None)
+    assert context(alone).why_not == ("There is no other: the evidence holds a single run, so nothing was preferred.",)
+    assert "remain open" in context(BARE).why_not[-1]

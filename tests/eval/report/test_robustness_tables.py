@@ -11,7 +11,14 @@ from robust.eval.report.card import Card
 from robust.eval.report.context import ReportContext, Row, Table
 from robust.eval.report.degradation import breaking_text
 from robust.eval.report.render import render_html, render_markdown
-from tests.eval.evidence_builder import N_OBJECTS, build_evidence, change_candidates, undefined, without_cells
+from tests.eval.evidence_builder import (
+    N_OBJECTS,
+    build_evidence,
+    change_candidates,
+    undefined,
+    without_cells,
+)
+from tests.eval.evidence_changes import of_severities
 
 
 def _context(evidence: Evidence) -> ReportContext:
@@ -87,7 +94,7 @@ def test_kinds_of_objects_are_shown_clean_and_where_a_variant_changes_them() -> 
     assert (few["Objects"], few["AP50, candidate"], few["recall, candidate"]) == (
         "3", "too few objects", "too few objects"
     )  # fmt: skip
-    assert _texts(clean, "visible: less than 0.2")["AP50, baseline"] == "no objects"
+    assert not any(row.header == "visible: less than 0.2" for row in clean.rows)  # there is none of this kind
     many = _texts(occluded, "visible: 0.2 to 0.65")
     assert many["Objects"] == "13" and many["AP50, candidate"].startswith("0.")
     assert many["recall, candidate"].endswith(" of 13)")
@@ -140,5 +147,47 @@ def test_undefined_numbers_are_not_defined() -> None:
     shown = {cell.text for row in made.miss_rate_table.rows for cell in row.cells}
     assert shown <= {"not defined", "not measured"}
     assert not any("0." in str(fact.value) for fact in made.degradation_facts)
-    kinds = {cell.text for table in made.strata_tables for row in table.rows for cell in row.cells[2:]}
-    assert kinds <= {"no objects", "not measured"}
+    assert not any(table.rows for table in made.strata_tables)  # no objects of any kind
+
+
+def test_one_severity_draws_no_course_and_has_no_column_of_empty_areas() -> None:
+    made = _context(of_severities(build_evidence(), 3))
+    assert made.degradation_charts == ()
+    assert "retained area" not in made.degradation_table.columns
+    assert "Retained area" not in made.degradation_note
+    columns = len(made.degradation_table.columns) - 1
+    assert {len(row.cells) for row in made.degradation_table.rows} == {columns}
+    night = _texts(made.degradation_table, "night")
+    assert night["half lost at"] == "> 3"
+    assert night["mean"] == night["severity 3"]
+    assert "Chart in the HTML report: AP50 under" not in render_markdown(made)
+
+
+def test_words_of_the_table_are_explained_above_it() -> None:
+    two = _context(of_severities(build_evidence(), 1, 2, 5))
+    assert "retained area" not in two.degradation_table.columns
+    assert len(two.degradation_charts) == 3
+    assert _texts(two.degradation_table, "night")["half lost at"] == "2 to 5"
+    assert '"a to b" (0 is clean) means somewhere between' in two.degradation_note
+    assert '"severity skipped" stands where' in _context(build_evidence()).degradation_note
+
+
+def test_skipped_is_shown_where_only_some_corruptions_skip_a_severity() -> None:
+    evidence = build_evidence()
+    variants = tuple(v for v in evidence.suite.variants if v.name not in {"night/1", "night/2"})
+    made = _context(evidence.model_copy(update={"suite": evidence.suite.model_copy(update={"variants": variants})}))
+    assert "retained area" in made.degradation_table.columns
+    assert float(_texts(made.degradation_table, "crowd")["retained area"]) > 0
+
+
+def test_rows_come_in_the_order_of_the_suite() -> None:
+    evidence = build_evidence()
+    turned = tuple(sorted(evidence.suite.variants, key=lambda v: (v.corruption != "crowd", v.corruption != "night")))
+    made = _context(evidence.model_copy(update={"suite": evidence.suite.model_copy(update={"variants": turned})}))
+    headers = [row.header.partition(",")[0] for row in made.degradation_table.rows]
+    assert list(dict.fromkeys(headers)) == ["crowd", "night", "occlusion", "whole suite"]
+
+
+def test_the_miss_rate_is_explained_beside_its_numbers() -> None:
+    caption = _context(build_evidence()).miss_rate_table.caption
+    assert "log-average miss rate" in caption and "nine values from 0.01 to 1 false positives per image" in caption
