@@ -110,6 +110,19 @@ def test_the_list_names_every_corruption_with_its_parameters_and_the_suites() ->
         assert name in text
 
 
+def test_the_list_shows_the_variants_of_a_suite_file_with_its_own_parameters() -> None:
+    text = "summary: mine\ncorruptions: [{name: night, severities: [3], parameters: {stops: 1.25}}, {name: crowd}]\n"
+    Path("mine.yaml").write_text(text + "severities: [2]\ntrained_on: [coding]\n", encoding="utf-8")
+    lines = invoke("list", "mine.yaml").splitlines()
+    assert lines[:2] == ["mine.yaml: mine", "  seen in training: jpeg, low_resolution"]
+    header, row = (line.split() for line in lines[3:5])
+    assert (row[0], row[header.index("stops")]) == ("night/3", "1.250")
+    assert lines[-1].split()[0] == "crowd/2"
+    values = json.loads(invoke("list", "mine.yaml", "jpeg", "--json"))
+    assert [entry["name"] for entry in values["corruptions"]] == ["jpeg"]
+    assert values["suite_files"][0]["variants"][0]["parameters"]["stops"] == 1.25
+
+
 def test_preview_and_build_from_the_command_line(data_yaml: Path) -> None:
     assert invoke("preview", str(data_yaml), "-o", "sheet.jpg", "--images", "1").strip() == "sheet.jpg"
     assert cv2.imread("sheet.jpg") is not None
