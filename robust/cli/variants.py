@@ -89,17 +89,24 @@ def preview_command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Draw a contact sheet of DATA: clean and every variant, boxes drawn, ignored ones dashed."""
-    from robust.corruptions.preview import write_preview
+    """Draw a contact sheet of DATA: clean and every variant, boxes drawn, ignored ones dashed.
+
+    Images are taken evenly from those that show objects.
+    """
+    from robust.corruptions.preview import chosen_images, write_preview
     from robust.corruptions.suites import load_suite
     from robust.datasets.load import load_dataset
 
     chosen = load_suite(suite, severities=severities or None, seed=seed)
     dataset = load_dataset(source, split)
+    picks = chosen_images(dataset, images)
     with Progress("Drawing", unit="pictures") as progress:
-        path = write_preview(dataset, chosen, output, images=images, report=progress)
+        path = write_preview(dataset, chosen, output, images=picks, report=progress)
+    if len(picks) < images:
+        click.echo(f"{len(picks)} images drawn, not {images}: split {split!r} has no more to show.", err=True)
     if as_json:
-        echo_json({"path": path, "suite": chosen.name, "variants": [v.name for v in chosen.variants]})
+        variants = [v.name for v in chosen.variants]
+        echo_json({"path": path, "suite": chosen.name, "variants": variants, "n_images": len(picks)})
     else:
         click.echo(str(path))
 
