@@ -193,7 +193,7 @@ def _show(evaluation: Evaluation) -> None:
     real_names = [f"{name} (recorded)" for name in recorded]
     columns = (*splits, *marked, "mPC", "rPC", *unseen, *real_names)
     if len(corruptions) > _MOST_COLUMNS:
-        names = [name if role == "candidate" else f"{name} ({role})" for name, role, *_ in rows]
+        names = [c.name if c.role == "candidate" else f"{c.name} ({c.role})" for c in evidence.candidates]
         echo_table(("AP50", *names), [(column, *(row[2 + i] for row in rows)) for i, column in enumerate(columns)])
     else:
         echo_table(("name", "role", *columns), rows)
