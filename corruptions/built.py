@@ -208,7 +208,9 @@ def _check_source(folder: Path, manifest: Mapping[str, Any], dataset: Dataset) -
         raise DataError(
             f"{folder} was made of other data than split {dataset.split!r} of {dataset.name}.",
             f"It was made of {source.get('name')}, split {source.get('split')!r}; images or labels differ.",
-            _BUILD_AGAIN,
+            _BUILD_AGAIN
+            if source.get("split") == dataset.split
+            else f"Give --split {source.get('split')}, or build it of split {dataset.split!r} in another folder.",
         )
     if source.get("numbering") != dataset.numbering:
         raise DataError(

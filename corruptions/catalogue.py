@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from robust.corruptions.records import Parameter
 from robust.corruptions.registry import get, names
-from robust.corruptions.suites import Suite, load_suite, suite_names
+from robust.corruptions.suites import Suite, is_file, load_suite, suite_names
 from robust.errors import UnknownName
 
 EVERYTHING = "full"
@@ -55,22 +55,53 @@ class SuiteEntry:
 
 
 @dataclass(frozen=True)
+class VariantEntry:
+    """One variant of a suite file.
+
+    Attributes:
+        name: ``night/3``.
+        corruption: Its corruption.
+        ground_truth: Policy for covered objects.
+        parameters: Name -> value, those of the file in place of the table's.
+    """
+
+    name: str
+    corruption: str
+    ground_truth: str
+    parameters: dict[str, Parameter]
+
+
+@dataclass(frozen=True)
+class SuiteFileEntry:
+    """One suite file of the user: where it is, one line about it, its variants, what training has seen."""
+
+    path: str
+    summary: str
+    variants: tuple[VariantEntry, ...]
+    trained_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Catalogue:
-    """All corruptions and suites, sorted by name."""
+    """All corruptions and suites, sorted by name; suite files in the order they were asked for."""
 
     corruptions: tuple[CorruptionEntry, ...]
     suites: tuple[SuiteEntry, ...]
+    suite_files: tuple[SuiteFileEntry, ...] = ()
 
 
 def catalogue(only: Collection[str] = ()) -> Catalogue:
     """List what is registered.
 
     Args:
-        only: Names of corruptions and suites to list; everything when empty.
+        only: Names of corruptions and suites, and suite files, to list; every name when empty.
 
     Raises:
         UnknownName: one of them is neither; the known ones are listed.
+        UsageError: a suite file is wrong.
     """
+    own = tuple(_suite_file(name) for name in only if is_file(name))
+    asked, only = bool(only), [name for name in only if not is_file(name)]
     suites = tuple(load_suite(name) for name in suite_names())
     known = {suite.name: {v.corruption for v in suite.variants} for suite in suites}
     chosen: set[str] = set()
@@ -79,13 +110,20 @@ def catalogue(only: Collection[str] = ()) -> Catalogue:
             raise UnknownName("corruption or suite", name, (*known, *names()))
         chosen |= known.get(name, {name})
     return Catalogue(
-        tuple(_entry(name, suites) for name in names() if name in chosen or not only),
+        tuple(_entry(name, suites) for name in names() if name in chosen or not asked),
         tuple(
             SuiteEntry(s.name, s.summary, tuple(v.name for v in s.variants))
             for s in suites
-            if not only or s.name in only
+            if not asked or s.name in only
         ),
+        own,
     )
+
+
+def _suite_file(path: str) -> SuiteFileEntry:
+    suite = load_suite(path)
+    variants = (VariantEntry(v.name, v.corruption, v.ground_truth, dict(v.parameters)) for v in suite.variants)
+    return SuiteFileEntry(path, suite.summary, tuple(variants), suite.trained_on)
 
 
 def _entry(name: str, suites: Sequence[Suite]) -> CorruptionEntry:

@@ -14,9 +14,12 @@ from robust.corruptions.records import CLEAN, CorruptedImage, Variant
 from robust.corruptions.suites import Suite
 from robust.datasets.images import write_image
 from robust.datasets.records import Dataset
+from robust.errors import DataError
 
 _CAPTION = 22
 _GAP = 6
+_COLUMNS = 6  # of a grid
+_LONGEST_SIDE = {".png": 1_000_000, ".jpg": 65_500, ".jpeg": 65_500}  # px: what libpng and libjpeg take
 _COUNTED, _IGNORED, _INK = (60, 220, 90), (255, 170, 40), (235, 235, 235)
 
 Report = Callable[[int, int], None]
@@ -36,7 +39,8 @@ def write_preview(
 
     Args:
         dataset: Where images come from: evenly spread over those that show objects.
-        suite: What to show: a row for each image and corruption, a column for clean and for each severity.
+        suite: What to show: a row for each image and corruption, a column for clean and for each severity. With one
+            severity of each corruption: a grid for each image, clean first.
         path: PNG or JPEG.
         images: How many images, or the positions of those to show.
         width: Of one picture, pixels.
@@ -44,10 +48,11 @@ def write_preview(
         report: Told (done, total) after each picture.
 
     Raises:
-        DataError: an image cannot be read, or the file's suffix is unknown.
+        DataError: an image cannot be read, the file's suffix is unknown, or the sheet would be too large for it.
     """
     picks = chosen_images(dataset, images) if isinstance(images, int) else images
     rows = [row for i in picks for row in _rows(suite, i)]
+    _check_size(path, dataset, rows, width)
     total, done, drawn = sum(len(row) for row in rows), 0, []
     for row in rows:
         pictures = []
@@ -71,13 +76,37 @@ def chosen_images(dataset: Dataset, count: int) -> list[int]:
 def _rows(suite: Suite, index: int) -> list[list[tuple[int, Variant]]]:
     clean = (index, Variant(CLEAN, 0))
     corruptions = dict.fromkeys(variant.corruption for variant in suite.variants)
+    if len(suite.variants) == len(corruptions):
+        pictures = [clean, *((index, v) for v in suite.variants)]
+        return [pictures[start : start + _COLUMNS] for start in range(0, len(pictures), _COLUMNS)]
     return [[clean, *((index, v) for v in suite.variants if v.corruption == name)] for name in corruptions]
+
+
+def _check_size(path: Path, dataset: Dataset, rows: Sequence[Sequence[tuple[int, Variant]]], width: int) -> None:
+    """Refuse what cannot be written before anything is drawn."""
+    longest = _LONGEST_SIDE.get(path.suffix.lower())
+    if longest is None:
+        raise DataError(f"{path}: a contact sheet is a PNG or a JPEG.", fix="Use .png or .jpg.")
+    shown = [dataset.images[row[0][0]] for row in rows]
+    high = sum(_CAPTION + _height(image.width, image.height, width) + _GAP for image in shown)
+    wide = max(len(row) for row in rows) * (width + _GAP)
+    if max(high, wide) > longest:
+        raise DataError(
+            f"{path}: the contact sheet would be {wide} x {high} pixels; {path.suffix} ends at {longest}.",
+            f"It has {len(rows)} rows of pictures.",
+            "Draw fewer --images, choose one --severity, or a smaller --suite.",
+        )
+
+
+def _height(image_width: int, image_height: int, width: int) -> int:
+    """Height of a picture, in pixels, when it is ``width`` wide."""
+    return max(1, round(image_height * (width / image_width)))
 
 
 def _picture(image: CorruptedImage, variant: Variant, width: int) -> Pixels:
     """Scale one image, draw its boxes, and put its name above."""
     scale = width / image.pixels.shape[1]
-    size = (width, max(1, round(image.pixels.shape[0] * scale)))
+    size = (width, _height(image.pixels.shape[1], image.pixels.shape[0], width))
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = np.asarray(cv2.resize(image.pixels, size, interpolation=kind), dtype=np.uint8)
     annotations = image.annotations

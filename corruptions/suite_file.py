@@ -5,9 +5,9 @@ include: [core, mine.yaml]      # built-in suites, or files relative to this one
 corruptions:
   - night
   - name: occlusion
-    severities: [2, 4]          # instead of the suite's
+    severities: [4]             # instead of the suite's
     ground_truth: visible       # instead of the corruption's
-    parameters: {hidden: 0.5}   # instead of the table's, at every listed severity
+    parameters: {hidden: 0.5}   # instead of the table's; no two listed severities may become the same
 severities: [1, 2, 3, 4, 5]
 trained_on: [night, coding]     # corruptions or causes that the training images were augmented with
 """
@@ -109,8 +109,10 @@ def _variants(where: str, content: Mapping[str, Any], seed: int) -> Iterator[Var
             raise UnknownName("ground truth policy", str(policy), get_args(GroundTruthPolicy))
         if not isinstance(overrides, dict):
             raise UsageError(f"Suite file {where}: 'parameters' of {entry['name']} must be a mapping.")
-        for severity in read_severities(where, entry["severities"]) if "severities" in entry else common:
-            yield make_variant(entry["name"], severity, seed=seed, overrides=overrides, ground_truth=policy)
+        severities = read_severities(where, entry["severities"]) if "severities" in entry else common
+        made = [make_variant(entry["name"], s, seed=seed, overrides=overrides, ground_truth=policy) for s in severities]
+        _check_differ(where, made, list(overrides))
+        yield from made
 
 
 def read_severities(where: str, value: object) -> tuple[int, ...]:
@@ -128,6 +130,20 @@ def _check_keys(kind: str, content: Mapping[Any, Any], known: Sequence[str]) -> 
     for key in content:
         if key not in known:
             raise UnknownName(kind, str(key), known)
+
+
+def _check_differ(where: str, variants: Sequence[Variant], replaced: Sequence[str]) -> None:
+    """Refuse severities that are copies of each other: plotted as a curve they would be flat, and say nothing."""
+    first: dict[object, Variant] = {}
+    for variant in variants:
+        same = first.setdefault(variant.parameters, variant)
+        if same is not variant:
+            raise UsageError(
+                f"Suite file {where}: severities {same.severity} and {variant.severity} of {variant.corruption} "
+                "are the same.",
+                f"'parameters' replaces {', '.join(replaced)} at every severity, and nothing else tells them apart.",
+                f"Give it one severity, for example: severities: [{same.severity}].",
+            )
 
 
 def _check_unique(where: str, variants: Sequence[Variant]) -> None:

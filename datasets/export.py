@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
+from robust.datasets.images import not_writable
 from robust.datasets.records import Dataset
 from robust.errors import DataError
+
+try:
+    import fcntl
+except ImportError:  # Windows: there is no such lock, so nothing is known of who else is at work, and nothing is swept
+    fcntl = None  # type: ignore[assignment]
+
+_PART = "robust-part-"
 
 
 def export_names(dataset: Dataset) -> list[str]:
@@ -62,14 +72,18 @@ def write_text(path: Path, text: str) -> None:
 def whole_folder(target: Path) -> Iterator[Path]:
     """Give a temporary folder that becomes ``target`` when the block ends well, and vanishes when it does not.
 
+    Temporary folders for the same target whose process was killed are removed first; those of a living one stay.
+
     Raises:
         DataError: The target exists and is not an empty folder.
+        UsageError: No folder can be made there.
     """
     target = Path(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(f"{target}: something is there already.", fix="Name a new or an empty folder.")
     with made_folder(target.parent):
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        _sweep(target)
+        temporary, lock = _locked_folder(target)
         try:
             yield temporary
             temporary.chmod(0o755)
@@ -79,14 +93,69 @@ def whole_folder(target: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+
+def _locked_folder(target: Path) -> tuple[Path, int | None]:
+    """Make a temporary folder beside the target, and lock it: the lock ends with the process, however that ends."""
+    while True:
+        try:
+            temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.{_PART}"))
+        except OSError as error:
+            raise not_writable(target, error) from error
+        if fcntl is None:
+            return temporary, None
+        lock = _lock(temporary, wait=True)
+        if temporary.exists():  # else somebody swept it before it was locked
+            return temporary, lock
+        if lock is not None:
+            os.close(lock)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed processes left for this target. Only folders with our mark, and only unlocked ones."""
+    ours = re.compile(re.escape(f".{target.name}.{_PART}") + "[a-z0-9_]{8}")
+    if fcntl is None or not os.access(target.parent, os.R_OK):
+        return
+    for left in sorted(target.parent.iterdir()):
+        if ours.fullmatch(left.name) and left.is_dir() and not left.is_symlink():
+            lock = _lock(left)
+            if lock is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                os.close(lock)
+
+
+def _lock(folder: Path, *, wait: bool = False) -> int | None:
+    """Lock a folder; None when somebody else holds it (unless waiting for them), or when there are no locks here."""
+    if fcntl is None:
+        return None
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # it is gone, or not ours to open
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held, or a file system without locks
+        os.close(handle)
+        return None
+    return handle
 
 
 @contextmanager
 def made_folder(target: Path) -> Iterator[None]:
-    """Make a folder with its parents; when the block fails, those made here vanish again as far as they are empty."""
+    """Make a folder with its parents; when the block fails, those made here vanish again as far as they are empty.
+
+    Raises:
+        UsageError: It cannot be made.
+    """
     missing = [folder for folder in (target, *target.parents) if not folder.exists()]  # the innermost first
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise not_writable(target, error) from error
         yield
     except BaseException:
         for folder in missing:

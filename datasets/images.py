@@ -5,6 +5,7 @@ The one place that decides what a file's pixels are: EXIF orientation applied, t
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from robust.datasets.problems import Problem, warning
-from robust.errors import DataError
+from robust.errors import DataError, UsageError
 
 RGBImage = NDArray[np.uint8]
 """uint8 (height, width, 3), red first."""
@@ -107,6 +108,7 @@ def write_image(path: Path, pixels: RGBImage) -> None:
 
     Raises:
         DataError: The suffix names no format that OpenCV can write, or the array is no RGB image.
+        UsageError: Nothing can be written there.
     """
     path = Path(path)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -120,8 +122,11 @@ def write_image(path: Path, pixels: RGBImage) -> None:
         raise DataError(
             f"{path}: OpenCV cannot write {path.suffix or 'a file without a suffix'}.", fix="Use .png or .jpg."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise not_writable(path, error) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data.tobytes())
@@ -130,6 +135,18 @@ def write_image(path: Path, pixels: RGBImage) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def not_writable(path: Path, error: OSError) -> UsageError:
+    """Return what to raise when a file or a folder cannot be made.
+
+    Raises:
+        OSError: The disk is full: the name is not wrong, and that is told elsewhere.
+    """
+    if error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}:
+        raise error
+    why = f"{error.strerror or error}."
+    return UsageError(f"{path}: nothing can be written here.", why, "Name a place that you may write to.")
 
 
 def image_size(path: Path) -> tuple[int, int]:

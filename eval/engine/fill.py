@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from robust.corruptions.records import Variant
+from robust.corruptions.records import CLEAN, Variant
 from robust.eval.engine.cache import CellCache
 from robust.eval.engine.cells import Plan, Task
 from robust.eval.engine.executors import Done, Executor
@@ -20,11 +20,15 @@ class Filled:
         n_cells: Cells of the plan (candidate x variant x shard).
         n_computed: Those that were missing.
         n_inferences: Forward passes of single images that were done.
+        n_read: Variants whose images were read from a built set, wholly or for the missing shards.
+        n_made: Variants whose images were corrupted now, likewise.
     """
 
     n_cells: int
     n_computed: int
     n_inferences: int
+    n_read: int
+    n_made: int
 
 
 def missing_tasks(plan: Plan, cache: CellCache) -> tuple[Task, ...]:
@@ -51,11 +55,14 @@ def fill(plan: Plan, cache: CellCache, executor: Executor, done: Done) -> Filled
     tasks = missing_tasks(plan, cache)
     if tasks:
         executor.run(plan, cache, tasks, done)
+    variants = {task.variant.sha256 for task in tasks if task.variant.corruption != CLEAN}
     n_cells = len(plan.candidates) * sum(len(plan.shards(split)) for split, _ in _columns(plan))
     return Filled(
         n_cells=n_cells,
         n_computed=sum(len(task.candidates) for task in tasks),
         n_inferences=sum(len(task.candidates) * len(task.shard) for task in tasks),
+        n_read=len(variants & plan.built.keys()),
+        n_made=len(variants - plan.built.keys()),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from robust.cli import options
 from robust.cli.output import echo_json, echo_table
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from robust.eval.evaluate import Evaluation
 
 _NAMED = re.compile(r"[^=/\\.]+=")  # NAME=DATA; a path in which an equals sign comes first is written ./path
+_MOST_COLUMNS = 8  # corruptions side by side; more do not fit a terminal
 
 
 @click.command("eval")
@@ -74,10 +77,17 @@ def eval_command(as_json: bool, tracking_uri: str, executor: str, workers: int |
         evaluation = evaluate(
             _request(given), Store.open(tracking_uri), executor=make_executor(executor, workers), on_progress=progress
         )
+    _tell_built(evaluation, _folders(given["variants"]))
     if as_json:
         echo_json({"run_ids": evaluation.run_ids, "evidence": evaluation.evidence})
     else:
         _show(evaluation)
+        filled = evaluation.filled
+        click.echo(
+            f"{filled.n_cells} cells, {filled.n_computed} computed now ({filled.n_inferences} inferences). "
+            f"Next: {_report_command(evaluation, given, tracking_uri)}",
+            err=True,
+        )
 
 
 def _request(given: dict[str, Any]) -> Any:
@@ -100,12 +110,37 @@ def _request(given: dict[str, Any]) -> Any:
         severities=given["severities"] or None,
         seed=given["seed"],
         trained_on=given["trained_on"],
-        built=tuple(Path(text) for text in given["variants"] if not _NAMED.match(text)),
+        built=tuple(_folders(given["variants"])),
         recorded=_recorded(given["variants"]),
         settings=InferenceSettings(device=given["device"], batch=given["batch"]),
         renamed=_pairs(given["class_map"]),
         cache_dir=Path(given["cache_dir"]),
     )
+
+
+def _folders(texts: tuple[str, ...]) -> list[Path]:
+    """What is not NAME=DATA.
+
+    Raises:
+        UsageError: there is no such folder; with an equals sign in it, a name that is none was meant.
+    """
+    folders = [text for text in texts if not _NAMED.match(text)]
+    for text in folders:
+        if Path(text).exists():
+            continue
+        name, equals, _ = text.partition("=")
+        if equals:
+            raise UsageError(
+                f"--variant {text}: {name!r} cannot be the name of a recorded set.",
+                "A name has letters, digits and underscores, and begins with a letter.",
+                "For example: --variant real_night=night.yaml",
+            )
+        raise UsageError(
+            f"--variant {text}: there is no such folder.",
+            "It must be one that `robust variants build` made.",
+            "For images of your own, give them a name: --variant NAME=DATA.",
+        )
+    return [Path(text) for text in folders]
 
 
 def _recorded(texts: tuple[str, ...]) -> dict[str, Path]:
@@ -131,12 +166,16 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _show(evaluation: Evaluation) -> None:
-    """One line a candidate: clean val, clean test, the mean of each corruption, mPC, rPC, recorded sets; all AP50."""
+    """One line a candidate: clean val, clean test, the mean of each corruption, mPC, rPC, recorded sets; all AP50.
+
+    With many corruptions the table is turned: one line each, and one column a candidate.
+    """
     from robust.eval.decision.study import Study
+    from robust.eval.evaluation_run import judged_split
 
     evidence = evaluation.evidence
     study = Study(evidence)
-    simulated = [variant for variant in evidence.suite.variants if not variant.recorded]
+    simulated = [v for v in evidence.suite.variants if not v.recorded and v.corruption != "clean"]
     recorded = [variant.name for variant in evidence.suite.variants if variant.recorded]
     corruptions = list(dict.fromkeys(variant.corruption for variant in simulated))
     seen = {variant.corruption for variant in simulated if variant.trained_on}
@@ -153,16 +192,42 @@ def _show(evaluation: Evaluation) -> None:
     marked = [f"{name} (seen in training)" if name in seen else name for name in corruptions]
     unseen = ["mPC, unseen only"] if seen else []
     real_names = [f"{name} (recorded)" for name in recorded]
-    echo_table(("name", "role", *splits, *marked, "mPC", "rPC", *unseen, *real_names), rows)
-    for leak in evidence.data.leakage:
+    columns = (*splits, *marked, "mPC", "rPC", *unseen, *real_names)
+    if len(corruptions) > _MOST_COLUMNS:
+        names = [c.name if c.role == "candidate" else f"{c.name} ({c.role})" for c in evidence.candidates]
+        echo_table(("AP50", *names), [(column, *(row[2 + i] for row in rows)) for i, column in enumerate(columns)])
+    else:
+        echo_table(("name", "role", *columns), rows)
+    for leak in study.leaks(judged_split(evidence.candidates[0])):
         if leak.n_identical:
             shared = f"{' and '.join(leak.splits)} share {leak.n_identical} image(s)"
             click.echo(f"Warning: {shared}; the no_leakage gate will say so. See `robust data check`.", err=True)
     for missing in evidence.not_evaluated:
         click.echo(f"Not evaluated: {missing.name}: {missing.reason}", err=True)
+
+
+def _tell_built(evaluation: Evaluation, folders: list[Path]) -> None:
+    """Say what `--variant DIR` was good for: a folder that was hardly used may be the wrong one."""
+    if not folders:
+        return
     filled = evaluation.filled
-    click.echo(
-        f"{filled.n_cells} cells, {filled.n_computed} computed now ({filled.n_inferences} inferences). "
-        "Next: robust report, with the same --experiment or --run-id.",
-        err=True,
-    )
+    total = sum(not v.recorded and v.corruption != "clean" for v in evaluation.evidence.suite.variants)
+    stored = total - filled.n_read - filled.n_made
+    rest = f", {stored} measured before" if stored else ""
+    where = ", ".join(map(str, folders))
+    click.echo(f"{filled.n_read} of {total} variants read from {where}, {filled.n_made} made now{rest}.", err=True)
+
+
+def _report_command(evaluation: Evaluation, given: dict[str, Any], tracking_uri: str) -> str:
+    """The command that reports what was just measured, ready to be copied."""
+    from robust.eval.evaluate import DEFAULT_EXPERIMENT
+
+    if given["run_ids"]:
+        run_ids = evaluation.run_ids.values() if given["weights"] else given["run_ids"]
+        source = [word for run_id in run_ids for word in ("--run-id", run_id)]
+    else:
+        source = ["--experiment", given["experiment"] or DEFAULT_EXPERIMENT]
+    typed = click.get_current_context().get_parameter_source("tracking_uri") is ParameterSource.COMMANDLINE
+    secret = "@" in tracking_uri  # a user and a password may stand there
+    store = ["--tracking-uri", "URI" if secret else tracking_uri] if typed else []
+    return shlex.join(["robust", "report", *source, *store, "-o", "report"])

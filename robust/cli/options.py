@@ -47,8 +47,8 @@ suite = _shared(
     env="ROBUST_SUITE",
     default="core",
     show_default=True,
-    metavar="NAME",
-    help="Suite of variants; see `robust variants list`.",
+    metavar="NAME|FILE",
+    help="Suite of variants (see `robust variants list`), or a YAML file of your own.",
 )
 severity = click.option(
     "--severity",

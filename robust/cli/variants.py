@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from robust.cli import options
 from robust.cli.output import echo_json, echo_table
 from robust.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from robust.corruptions.catalogue import SuiteFileEntry
 
 _data = click.argument("source", metavar="DATA", type=click.Path(path_type=Path))
 _seed = click.option("--seed", default=0, show_default=True, help="Same seed, same pixels.")
@@ -29,13 +33,15 @@ def variants_command() -> None:
 def list_command(only: tuple[str, ...], as_json: bool) -> None:
     """Show the corruptions with their parameters by severity, and the suites.
 
-    NAME is a corruption or a suite; without one, everything is shown.
+    NAME is a corruption, a suite, or a suite file of your own, of which every variant is shown with its parameters;
+    without one, everything is shown.
     """
     from robust.corruptions.catalogue import catalogue
 
     found = catalogue(only)
     if as_json:
-        echo_json({"corruptions": found.corruptions, "suites": found.suites})
+        files = {"suite_files": found.suite_files} if found.suite_files else {}
+        echo_json({"corruptions": found.corruptions, "suites": found.suites, **files})
         return
     for entry in found.corruptions:
         click.echo(f"{entry.name}: {entry.summary}")
@@ -47,6 +53,20 @@ def list_command(only: tuple[str, ...], as_json: bool) -> None:
         click.echo()
     if found.suites:
         echo_table(("suite", "variants", "what it is"), [(s.name, len(s.variants), s.summary) for s in found.suites])
+    for file in found.suite_files:
+        _show_file(file)
+
+
+def _show_file(file: SuiteFileEntry) -> None:
+    """The variants of a suite file: a table for each corruption, because each has parameters of its own."""
+    click.echo(": ".join(text for text in (file.path, file.summary) if text))
+    if file.trained_on:
+        click.echo(f"  seen in training: {', '.join(file.trained_on)}")
+    for corruption in dict.fromkeys(variant.corruption for variant in file.variants):
+        variants = [variant for variant in file.variants if variant.corruption == corruption]
+        click.echo()
+        rows = [(f"  {v.name}", v.ground_truth, *v.parameters.values()) for v in variants]
+        echo_table(("  variant", "boxes", *variants[0].parameters), rows)
 
 
 @variants_command.command("preview")
@@ -69,17 +89,24 @@ def preview_command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Draw a contact sheet of DATA: clean and every variant, boxes drawn, ignored ones dashed."""
-    from robust.corruptions.preview import write_preview
+    """Draw a contact sheet of DATA: clean and every variant, boxes drawn, ignored ones dashed.
+
+    Images are taken evenly from those that show objects.
+    """
+    from robust.corruptions.preview import chosen_images, write_preview
     from robust.corruptions.suites import load_suite
     from robust.datasets.load import load_dataset
 
     chosen = load_suite(suite, severities=severities or None, seed=seed)
     dataset = load_dataset(source, split)
+    picks = chosen_images(dataset, images)
     with Progress("Drawing", unit="pictures") as progress:
-        path = write_preview(dataset, chosen, output, images=images, report=progress)
+        path = write_preview(dataset, chosen, output, images=picks, report=progress)
+    if len(picks) < images:
+        click.echo(f"{len(picks)} images drawn, not {images}: split {split!r} has no more to show.", err=True)
     if as_json:
-        echo_json({"path": path, "suite": chosen.name, "variants": [v.name for v in chosen.variants]})
+        variants = [v.name for v in chosen.variants]
+        echo_json({"path": path, "suite": chosen.name, "variants": variants, "n_images": len(picks)})
     else:
         click.echo(str(path))
 

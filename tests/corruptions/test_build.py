@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import pytest
 from click.testing import CliRunner
 
 from robust.cli.variants import variants_command
+from robust.corruptions import preview
 from robust.corruptions.apply import corrupt
 from robust.corruptions.build import build
 from robust.corruptions.built import read_built
 from robust.corruptions.preview import chosen_images, write_preview
 from robust.corruptions.registry import names
 from robust.corruptions.suites import load_suite
+from robust.datasets.export import whole_folder
 from robust.datasets.images import read_image, write_image
 from robust.datasets.load import load_dataset
 from robust.errors import DataError, IntegrityError, RobustError, UnknownName, UsageError
@@ -154,6 +158,85 @@ def test_a_contact_sheet_has_a_row_for_each_image_and_corruption(data_yaml: Path
     assert dark.mean() < 0.6 * clean.mean()
 
 
+def test_one_severity_gives_a_grid_with_clean_once(data_yaml: Path) -> None:
+    dataset = load_dataset(data_yaml, "test")
+    Path("eight.yaml").write_text(
+        "corruptions: [night, jpeg, contrast, brightness, pixelate, fog, overexposure, underexposure]\n",
+        encoding="utf-8",
+    )
+    suite = load_suite("eight.yaml", severities=[3])
+    sheet = read_image(write_preview(dataset, suite, Path("sheet.png"), images=(0, 2), width=80))
+    assert sheet.shape == (2 * 2 * (22 + 60 + 6), 6 * (80 + 6), 3)  # 1 + 8 pictures in rows of 6, for each image
+    cells = [sheet[22 + 88 * row : 82 + 88 * row, 86 * column :][:, :80] for row in (0, 1) for column in range(6)]
+    clean, *made = (cell.astype(int) for cell in cells[:9])
+    assert all(np.abs(cell - clean).mean() > 1 for cell in made)  # clean does not come again
+    assert not any(cell.any() for cell in cells[9:])
+
+
+@pytest.mark.parametrize(("name", "words"), [("huge.jpg", "65500"), ("sheet.gif", "PNG or a JPEG")])
+def test_a_sheet_that_cannot_be_written_is_refused_before_it_is_drawn(data_yaml: Path, name: str, words: str) -> None:
+    dataset, drawn = load_dataset(data_yaml, "test"), []
+    many = [0] * 249  # 3 rows each, 88 pixels high: 65 736
+    with pytest.raises(DataError, match=words):
+        write_preview(
+            dataset,
+            load_suite("core"),
+            Path(name),
+            images=many,
+            width=80,
+            report=lambda done, _total: drawn.append(done),
+        )
+    assert not drawn
+    assert not Path(name).exists()
+
+
+def test_the_size_told_before_drawing_is_the_size_drawn(data_yaml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, suite = load_dataset(data_yaml, "test"), load_suite("core")
+    side = read_image(write_preview(dataset, suite, Path("sheet.png"), images=2, width=77)).shape
+    monkeypatch.setitem(preview._LONGEST_SIDE, ".png", max(side[:2]))
+    write_preview(dataset, suite, Path("sheet.png"), images=2, width=77)
+    monkeypatch.setitem(preview._LONGEST_SIDE, ".png", max(side[:2]) - 1)
+    with pytest.raises(DataError, match=f"{side[1]} x {side[0]} pixels"):
+        write_preview(dataset, suite, Path("sheet.png"), images=2, width=77)
+
+
+def test_fewer_images_than_asked_for_are_told(data_yaml: Path) -> None:
+    arguments = ["preview", str(data_yaml), "-o", "sheet.png", "--images", "1000", "--severity", "1", "--json"]
+    result = CliRunner().invoke(variants_command, arguments, catch_exceptions=False)
+    assert result.stderr == "2 images drawn, not 1000: split 'test' has no more to show.\n"
+    assert json.loads(result.stdout)["n_images"] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [("build", "{data}", "/dev/null/out"), ("preview", "{data}", "-o", "/dev/null/a.png")]
+)
+def test_a_place_that_takes_nothing_is_a_known_error(data_yaml: Path, arguments: tuple[str, ...]) -> None:
+    given = [argument.format(data=data_yaml) for argument in arguments]
+    result = CliRunner().invoke(variants_command, [*given, "--severity", "1"])
+    assert isinstance(result.exception, UsageError)
+    assert "nothing can be written here" in str(result.exception)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such lock, so nothing is swept")
+def test_a_killed_build_is_swept_and_a_living_one_is_not(data_yaml: Path) -> None:
+    dataset, suite = load_dataset(data_yaml, "test"), load_suite("core", severities=[1])
+    code = (
+        "import os, signal; from pathlib import Path; from robust.datasets.export import whole_folder\n"
+        "with whole_folder(Path('out/night-1')) as folder:\n"
+        "    (folder / 'half.png').write_text('x'); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    (left,) = Path("out").iterdir()
+    assert left.name.startswith(".night-1.robust-part-")
+    Path("out/.night-1.original").mkdir()  # somebody else's
+    with pytest.raises(KeyboardInterrupt), whole_folder(Path("out/night-1")) as living:
+        assert not left.exists()
+        build(dataset, suite, Path("out"))
+        assert living.is_dir()
+        raise KeyboardInterrupt
+    assert sorted(p.name for p in Path("out").iterdir()) == [".night-1.original", "crowd-1", "night-1", "occlusion-1"]
+
+
 def invoke(*arguments: str) -> str:
     result = CliRunner().invoke(variants_command, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -167,6 +250,19 @@ def test_the_list_names_every_corruption_with_its_parameters_and_the_suites() ->
     assert "core" in {suite["name"] for suite in values["suites"]}
     for name in names():
         assert name in text
+
+
+def test_the_list_shows_the_variants_of_a_suite_file_with_its_own_parameters() -> None:
+    text = "summary: mine\ncorruptions: [{name: night, severities: [3], parameters: {stops: 1.25}}, {name: crowd}]\n"
+    Path("mine.yaml").write_text(text + "severities: [2]\ntrained_on: [coding]\n", encoding="utf-8")
+    lines = invoke("list", "mine.yaml").splitlines()
+    assert lines[:2] == ["mine.yaml: mine", "  seen in training: jpeg, low_resolution"]
+    header, row = (line.split() for line in lines[3:5])
+    assert (row[0], row[header.index("stops")]) == ("night/3", "1.250")
+    assert lines[-1].split()[0] == "crowd/2"
+    values = json.loads(invoke("list", "mine.yaml", "jpeg", "--json"))
+    assert [entry["name"] for entry in values["corruptions"]] == ["jpeg"]
+    assert values["suite_files"][0]["variants"][0]["parameters"]["stops"] == 1.25
 
 
 def test_preview_and_build_from_the_command_line(data_yaml: Path) -> None:

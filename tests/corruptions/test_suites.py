@@ -108,6 +108,57 @@ def test_a_severity_that_a_suite_does_not_have_is_refused() -> None:
         load_suite("core", severities=[6])
 
 
+@pytest.mark.parametrize(
+    ("entry", "same"),
+    [
+        ("{name: depth_fog, severities: [2, 3], parameters: {visibility: 80}}", "severities 2 and 3 of depth_fog"),
+        ("{name: occlusion, parameters: {hidden: 0.5}}", "severities 1 and 2 of occlusion"),
+    ],
+)
+def test_parameters_that_make_two_severities_the_same_are_refused(entry: str, same: str) -> None:
+    with pytest.raises(UsageError, match=same) as failure:
+        load_suite(write(f"corruptions: [{entry}]\n"))
+    assert "at every severity" in failure.value.why
+    assert "Give it one severity" in failure.value.fix
+    assert len(load_suite(write(f"corruptions: [{entry}]\nseverities: [3]\n".replace("[2, 3]", "[3]"))).variants) == 1
+
+
+def test_a_corruption_that_severity_would_drop_is_named() -> None:
+    text = "corruptions: [night, {name: depth_fog, severities: [3]}]\nseverities: [2, 3]\n"
+    with pytest.raises(UsageError, match=r"mine\.yaml has no depth_fog at severity 1 or 2") as failure:
+        load_suite(write(text), severities=[2, 1])
+    assert failure.value.why == "It has depth_fog at 3."
+    assert "Leave out --severity" in failure.value.fix
+    assert [v.name for v in load_suite("mine.yaml", severities=[3]).variants] == ["night/3", "depth_fog/3"]
+
+
+def test_a_corruption_given_as_suite_is_told_how_to_become_one() -> None:
+    with pytest.raises(UsageError, match="'night' is a corruption, not a suite") as failure:
+        load_suite("night")
+    line = failure.value.fix.split("`")[1]
+    assert [v.name for v in load_suite(write(line)).variants] == [f"night/{s}" for s in SEVERITIES]
+    with pytest.raises(UsageError, match="'night' is a corruption") as inside:
+        load_suite(write("include: [night]\n"))
+    assert inside.value.fix == "In mine.yaml, write it under 'corruptions' instead of 'include'."
+
+
+@pytest.mark.parametrize("name", ["core.yaml", "CORE.yml"])
+def test_a_file_called_like_a_built_in_suite_is_refused(name: str) -> None:
+    Path(name).write_text("corruptions: [night]\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="called like the built-in suite 'core'") as failure:
+        load_suite(name)
+    assert failure.value.fix == f"Rename it, for example: my_{name}."
+
+
+def test_a_missing_file_is_told_in_words_and_with_who_includes_it() -> None:
+    with pytest.raises(UsageError, match=r"nowhere\.yaml cannot be read") as failure:
+        load_suite("nowhere.yaml")
+    assert failure.value.why == "There is no such file."
+    with pytest.raises(UsageError, match=r"nowhere\.yaml cannot be read") as inside:
+        load_suite(write("include: [nowhere.yaml]\n"))
+    assert inside.value.why == "There is no such file. Suite file mine.yaml includes it."
+
+
 def test_full_is_every_other_suite_and_holds_every_corruption() -> None:
     full = load_suite("full")
     assert {v.corruption for v in full.variants} == set(names())
@@ -126,7 +177,7 @@ def test_a_suite_includes_built_in_ones_and_files_beside_it() -> None:
     core = [v.name for v in load_suite("core").variants]
     assert [v.name for v in suite.variants] == [*core, "jpeg/1", "low_resolution/2"]
     assert {v.seed for v in suite.variants} == {5}
-    assert [v.name for v in load_suite("more/mine.yaml", severities=[2]).variants][-1] == "low_resolution/2"
+    assert [v.name for v in load_suite("more/mine.yaml", severities=[2, 1]).variants][-1] == "low_resolution/2"
 
 
 def test_what_two_suites_list_alike_counts_once_and_otherwise_both_are_named() -> None:

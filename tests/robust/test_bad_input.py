@@ -142,13 +142,13 @@ def test_images_that_two_splits_share_are_an_error_of_the_check_and_a_warning_of
 
 SUITES = {
     "corruptoins: [night]\n": ("mine.yaml", "'corruptoins'", "Did you mean 'corruptions'?"),
-    "corruptions: [nigth]\n": ("mine.yaml", "'nigth'", "Known: ", " crowd, ", "Did you mean 'night'?"),
+    "corruptions: [nigth]\n": ("mine.yaml", "'nigth'", "Known: ", "crowd, ", "Did you mean 'night'?"),
     "corruptions:\n  - {name: night, severites: [1]}\n": ("mine.yaml", "Did you mean 'severities'?"),
     "corruptions:\n  - {name: crowd, parameters: {peple: 3}}\n": ("crowd", "'peple'", "Known: "),
     "corruptions: [night]\nseverities: [9]\n": ("mine.yaml", "[9]"),
     "include: [cor]\n": ("mine.yaml", "'cor'", "Known: ", "Did you mean 'core'?"),
     "include: [mine.yaml]\n": ("mine.yaml", "includes itself"),
-    "include: [core]\ntrained_on: [nigth]\n": ("mine.yaml", "'nigth'", "Known: ", " coding, ", "Did you mean 'night'?"),
+    "include: [core]\ntrained_on: [nigth]\n": ("mine.yaml", "'nigth'", "Known: ", "coding, ", "Did you mean 'night'?"),
     "corruptions:\n  - [night\n": ("mine.yaml:3", "not valid YAML"),
 }
 
