@@ -18,7 +18,7 @@ from robust.corruptions.catalogue import EVERYTHING, Catalogue, CorruptionEntry,
 from robust.corruptions.preview import write_preview
 from robust.corruptions.records import SEVERITIES
 from robust.corruptions.registry import make_variant
-from robust.corruptions.suites import Suite
+from robust.corruptions.suites import Suite, load_suite
 from robust.datasets.load import load_dataset
 from robust.datasets.records import Dataset
 from robust.datasets.synthetic.generate import generate
@@ -142,7 +142,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def draw(names: Sequence[str]) -> None:
-    """Draw one picture for each corruption: clean and the severities `SHOWN` of one synthetic scene."""
+    """Draw one picture for each corruption, clean and at the severities `SHOWN`, and the core suite for the README."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         generate(Path(scratch) / "people", splits={"test": 12})
@@ -151,6 +151,7 @@ def draw(names: Sequence[str]) -> None:
         for name in names:
             suite = Suite(name, 0, tuple(make_variant(name, severity) for severity in SHOWN))
             write_preview(dataset, suite, PICTURES / f"{name}.jpg", images=(shown,), width=240)
+        write_preview(dataset, load_suite("core", severities=SHOWN), DOCS / "variants.jpg", images=(shown,), width=320)
     for left in PICTURES.glob("*.jpg"):
         if left.stem not in names:
             left.unlink()
