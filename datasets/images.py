@@ -146,7 +146,7 @@ def not_writable(path: Path, error: OSError) -> UsageError:
     if error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}:
         raise error
     why = f"{error.strerror or error}."
-    return UsageError(f"{path}: nothing can be written here.", why, "Name a place that you may write to.")
+    return UsageError(f"{path} cannot be written.", why, "Name a place that you may write to.")
 
 
 def image_size(path: Path) -> tuple[int, int]:
