@@ -272,8 +272,12 @@ def _open(folder: Path, manifest: Mapping[str, Any], dataset: Dataset, variant: 
         raise broken
     if GROUND_TRUTH not in manifest["files"]:
         raise broken
-    content = json.loads((folder / GROUND_TRUTH).read_text(encoding="utf-8"))["images"]
-    annotations = tuple(Annotations.build(**{name: objects[name] for name in ANNOTATION_FIELDS}) for objects in content)
+    try:  # a hash proves that the file is the manifest's, not that `build` wrote both
+        content = json.loads((folder / GROUND_TRUTH).read_text(encoding="utf-8"))["images"]
+        fields = [{name: objects[name] for name in ANNOTATION_FIELDS} for objects in content]
+        annotations = tuple(Annotations.build(**values) for values in fields)
+    except (KeyError, TypeError, ValueError, DataError) as error:
+        raise IntegrityError(f"{folder / GROUND_TRUTH} is damaged.", f"{error}.", _BUILD_AGAIN) from error
     if len(annotations) != len(dataset):
         raise broken
     return BuiltSet(variant, tuple(folder / path for path in paths), annotations)

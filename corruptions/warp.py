@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from robust.corruptions.bands import bands
 from robust.corruptions.laws import Pixels, Scene
 from robust.datasets.polygons import Polygon, area, box_inside, clip
 from robust.datasets.records import Outline
@@ -36,7 +37,6 @@ FILL = 114
 _DIGITS = 12  # of sines and cosines: libraries disagree about the last ones
 _SUBPIXELS = 32  # of OpenCV's fixed-point remapping
 _THINNEST = 0.01
-_BAND = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,8 +226,7 @@ def move_pixels(pixels: Pixels, homography: Homography) -> Pixels:
     across, down = back[:, 0, None] * x, [row[1] * y + row[2] for row in back]
     if across[2].min() + down[2].min() <= 0:
         raise ValueError("A part of the new picture lies behind the old camera.")
-    for top in range(0, height, _BAND):  # a band of rows at a time stays in the processor's cache
-        rows = slice(top, top + _BAND)
+    for rows in bands(height):
         nearness = 1 / (across[2] + down[2][rows])
         fine = []
         for axis, length in ((0, width), (1, height)):

@@ -149,8 +149,8 @@ CORRUPTIONS = (
             "al. 2018 (CrowdHuman)"
         ),
         limits=(
-            "Shadows are a dark spot at the feet only, and nobody sits. Without outlines people carry "
-            "some of their old background along."
+            "Fewer people come where there is no room for them. Shadows are a dark spot at the feet only, and nobody "
+            "sits. Without outlines people carry some of their old background along."
         ),
         version=3,
     ),

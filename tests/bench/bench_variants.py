@@ -64,7 +64,7 @@ def source(image: ImageRecord) -> Pixels:
 
 def milliseconds(dataset: Dataset, name: str, severity: int, picks: Sequence[int], repeats: int) -> float:
     """Median over images of the best of ``repeats`` times, in ms; images are decoded beforehand."""
-    variant, medians = make_variant(name, severity), []
+    variant, best = make_variant(name, severity), []
     for index in picks:
         corrupt(dataset, index, variant, source=source)
         times = []
@@ -72,8 +72,8 @@ def milliseconds(dataset: Dataset, name: str, severity: int, picks: Sequence[int
             start = time.perf_counter()
             corrupt(dataset, index, variant, source=source)
             times.append(time.perf_counter() - start)
-        medians.append(min(times))
-    return 1000 * statistics.median(medians)
+        best.append(min(times))
+    return 1000 * statistics.median(best)
 
 
 def main() -> int:

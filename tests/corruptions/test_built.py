@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -199,6 +200,20 @@ def test_a_manifest_that_says_something_else_is_refused(
     with pytest.raises(error) as failure:
         read_built([folder], dataset, one())
     assert said in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"images": [{}]}', '{"images": [{"boxes": 1}]}', '{"images": ["boxes"]}']
+)
+def test_ground_truth_that_was_written_by_others_is_refused_even_where_its_hash_is_right(
+    dataset: Dataset, folder: Path, text: str
+) -> None:
+    (folder / "ground_truth.json").write_text(text, encoding="utf-8")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["files"]["ground_truth.json"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(IntegrityError, match=r"ground_truth\.json is damaged"):
+        read_built([folder], dataset, one())
 
 
 def test_a_folder_without_a_manifest_says_what_to_give(dataset: Dataset, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 from pathlib import Path
@@ -42,6 +43,12 @@ def test_the_costs_were_measured_on_these_recipes(name: str, detector: str) -> N
     results = json.loads((DOCS / "calibration.json").read_text(encoding="utf-8"))
     row = results[detector]["corruptions"][name]
     assert row["recipes"] == [make_variant(name, severity).sha256[:16] for severity in SEVERITIES]
+
+
+def test_the_pedestrians_were_measured_with_the_weights_that_ship() -> None:
+    results = json.loads((DOCS / "calibration.json").read_text(encoding="utf-8"))
+    weights = (DOCS.parent / "eval" / "demo" / "base.pt").read_bytes()
+    assert results["pedestrians"]["weights_sha256"] == hashlib.sha256(weights).hexdigest()
 
 
 def test_no_severity_is_a_gift() -> None:
