@@ -111,8 +111,8 @@ def rate_interval(
         return Interval.none(refused or "not defined", n_units)
     se = standard_error(replicates, n_units)
     if value == 0:
-        high = -math.log((1 - LEVEL) / 2) / n_units
-        return Interval(low=0.0, high=high, method="exact", se=se, n_units=n_units, note=_smallness(n_units))
+        most = -math.log((1 - LEVEL) / 2) / n_units
+        return Interval(low=0.0, high=most, method="exact", se=se, n_units=n_units, note=_smallness(n_units))
     if se == 0:
         return Interval.none("the replicates do not vary", n_units)
     low, high = log_t(value, se, n_units)

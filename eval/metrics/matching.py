@@ -27,6 +27,7 @@ IOU_THRESHOLDS: tuple[float, ...] = tuple(np.linspace(0.5, 0.95, 10).tolist())
 ALL_AREAS = (0.0, 1e10)
 
 _PAIRS_AT_ONCE = 2_000_000  # bounds the memory of the IoU step to some 100 MB
+_SERVED_AT_ONCE = 100_000  # detections, each counted once for each area range; bounds memory to some 100 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,7 @@ class Matches:
 class _Pairs:
     """Detections and objects of the same image and class whose IoU reaches the lowest threshold.
 
-    Sorted by turn, then detection, then that detection's order of preference.
+    To be served, they are sorted by turn, then detection, then that detection's order of preference.
 
     Attributes:
         detection: int64 (p,), position among the ordered detections.
@@ -136,35 +137,94 @@ def match(
         DataError: the predictions are of other images.
         ValueError: an IoU threshold is outside (0, 1], or ``object_ignored`` does not fit the ground truth.
     """
+    return next(
+        match_areas(
+            ground_truth,
+            predictions,
+            (area_range,),
+            iou_thresholds,
+            max_detections=max_detections,
+            object_ignored=object_ignored,
+        )
+    )
+
+
+def match_areas(
+    ground_truth: GroundTruth,
+    predictions: Predictions,
+    area_ranges: Sequence[tuple[float, float]],
+    iou_thresholds: Sequence[float] = IOU_THRESHOLDS,
+    *,
+    max_detections: int | None = None,
+    object_ignored: NDArray[np.bool_] | None = None,
+) -> Iterator[Matches]:
+    """Match for several area ranges, one after the other; what they have in common is computed once.
+
+    Args:
+        ground_truth: As for `match`.
+        predictions: As for `match`.
+        area_ranges: Each as for `match`.
+        iou_thresholds: As for `match`.
+        max_detections: As for `match`.
+        object_ignored: As for `match`.
+
+    Raises:
+        DataError: the predictions are of other images.
+        ValueError: an IoU threshold is outside (0, 1], or ``object_ignored`` does not fit the ground truth.
+    """
     check_same_images(ground_truth, predictions)
     if not all(0 < threshold <= 1 for threshold in iou_thresholds):
         raise ValueError(f"IoU thresholds must be in (0, 1], not {tuple(iou_thresholds)}.")
     left_out = np.zeros(len(ground_truth), dtype=np.bool_) if object_ignored is None else object_ignored
     if left_out.shape != (len(ground_truth),):
         raise ValueError(f"object_ignored has shape {left_out.shape} for {len(ground_truth)} objects.")
-    object_ignored = left_out | ground_truth.iscrowd | _outside(ground_truth.area, area_range)
-    chosen, cell, rank = _in_order(ground_truth, predictions, max_detections)
-    pairs = _pairs(ground_truth, predictions.boxes[chosen], cell, object_ignored, min(iou_thresholds, default=1.0))
-    matched, iou, found = _serve(pairs, iou_thresholds, len(chosen), ground_truth.iscrowd)
-    size = xywh(predictions.boxes[chosen])[:, 2:]
-    out_of_range = _outside(size[:, 0] * size[:, 1], area_range)
-    return Matches(
+    return _match_areas(
+        ground_truth,
+        predictions,
+        area_ranges,
         iou_thresholds=tuple(float(threshold) for threshold in iou_thresholds),
-        image_ids=ground_truth.image_ids,
-        category_ids=_category_ids(ground_truth),
-        detection_index=chosen,
-        image_index=predictions.image_index[chosen],
-        detection_category=predictions.category_ids[chosen],
-        score=predictions.scores[chosen],
-        rank=rank,
-        match=matched,
-        iou=iou,
-        ignored=np.where(matched >= 0, np.append(object_ignored, False)[matched], out_of_range),
-        object_image_index=ground_truth.image_index,
-        object_category=ground_truth.category_ids,
-        object_found=found,
-        object_ignored=object_ignored,
+        max_detections=max_detections,
+        left_out=left_out,
     )
+
+
+def _match_areas(
+    ground_truth: GroundTruth,
+    predictions: Predictions,
+    area_ranges: Sequence[tuple[float, float]],
+    *,
+    iou_thresholds: tuple[float, ...],
+    max_detections: int | None,
+    left_out: NDArray[np.bool_],
+) -> Iterator[Matches]:
+    chosen, cell, rank = _in_order(ground_truth, predictions, max_detections)
+    near = _near(ground_truth, predictions.boxes[chosen], cell, min(iou_thresholds, default=1.0))
+    size = xywh(predictions.boxes[chosen])[:, 2:]
+    area = size[:, 0] * size[:, 1]
+    at_once = max(1, _SERVED_AT_ONCE // max(1, len(chosen)))
+    for start in range(0, len(area_ranges), at_once):
+        ranges = area_ranges[start : start + at_once]
+        ignored = np.array([left_out | ground_truth.iscrowd | _outside(ground_truth.area, r) for r in ranges])
+        matched, iou, found = _serve_all(near, ignored, iou_thresholds, len(chosen), ground_truth.iscrowd)
+        for i, area_range in enumerate(ranges):
+            mine = matched[i]
+            yield Matches(
+                iou_thresholds=iou_thresholds,
+                image_ids=ground_truth.image_ids,
+                category_ids=_category_ids(ground_truth),
+                detection_index=chosen,
+                image_index=predictions.image_index[chosen],
+                detection_category=predictions.category_ids[chosen],
+                score=predictions.scores[chosen],
+                rank=rank,
+                match=mine,
+                iou=iou[i],
+                ignored=np.where(mine >= 0, np.append(ignored[i], False)[mine], _outside(area, area_range)),
+                object_image_index=ground_truth.image_index,
+                object_category=ground_truth.category_ids,
+                object_found=found[i],
+                object_ignored=ignored[i],
+            )
 
 
 def neighbour_iou(ground_truth: GroundTruth) -> NDArray[np.float64]:
@@ -222,13 +282,8 @@ def _position_in_run(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(position - np.maximum.accumulate(np.where(starts, position, 0)), dtype=np.int64)
 
 
-def _pairs(
-    ground_truth: GroundTruth,
-    boxes: NDArray[np.float64],
-    cell: NDArray[np.int64],
-    object_ignored: NDArray[np.bool_],
-    lowest: float,
-) -> _Pairs:
+def _near(ground_truth: GroundTruth, boxes: NDArray[np.float64], cell: NDArray[np.int64], lowest: float) -> _Pairs:
+    """Pair detections and objects, in the order of the detections."""
     object_cell = _cells(ground_truth, ground_truth.image_index, ground_truth.category_ids)
     by_cell = np.argsort(object_cell, kind="stable")
     sorted_cells = object_cell[by_cell]
@@ -247,9 +302,7 @@ def _pairs(
         near = iou >= min(lowest, 1 - 1e-10)
         parts.append((detection[near], objects[near], iou[near]))
     detection, objects, iou = (np.concatenate(column) for column in zip(*parts, strict=True))
-    turn = _turns(detection, cell)
-    order = np.lexsort((-objects, -iou, object_ignored[objects], detection, turn))
-    return _Pairs(detection[order], objects[order], iou[order], turn[order])
+    return _Pairs(detection, objects, iou, _turns(detection, cell))
 
 
 def _chunks(count: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -283,10 +336,38 @@ def _turns(detection: NDArray[np.int64], cell: NDArray[np.int64]) -> NDArray[np.
     return _position_in_run(cell[distinct])[inverse]
 
 
+def _serve_all(
+    near: _Pairs,
+    object_ignored: NDArray[np.bool_],
+    iou_thresholds: Sequence[float],
+    n_detections: int,
+    iscrowd: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Serve the detections for each of A sets of ignored objects, which do not touch each other, together.
+
+    ``object_ignored`` is bool (A, m); returns match (A, T, n), IoU (A, T, n) and found (A, T, m).
+    """
+    n_sets, n_objects = object_ignored.shape
+    copy = np.repeat(np.arange(n_sets), len(near.turn))
+    detection = np.tile(near.detection, n_sets) + copy * n_detections
+    objects = np.tile(near.object, n_sets) + copy * n_objects
+    iou, turn = np.tile(near.iou, n_sets), np.tile(near.turn, n_sets)
+    order = np.lexsort((-objects, -iou, object_ignored.ravel()[objects], detection, turn))
+    pairs = _Pairs(detection[order], objects[order], iou[order], turn[order])
+    matched, reached, found = _serve(pairs, iou_thresholds, n_sets * n_detections, np.tile(iscrowd, n_sets))
+    matched -= np.where(matched >= 0, np.repeat(np.arange(n_sets), n_detections)[:, None] * n_objects, 0)
+    by_detection, by_object = (n_sets, n_detections, len(iou_thresholds)), (n_sets, n_objects, len(iou_thresholds))
+    return (
+        np.ascontiguousarray(matched.reshape(by_detection).transpose(0, 2, 1)),
+        np.ascontiguousarray(reached.reshape(by_detection).transpose(0, 2, 1)),
+        np.ascontiguousarray(found.reshape(by_object).transpose(0, 2, 1)),
+    )
+
+
 def _serve(
     pairs: _Pairs, iou_thresholds: Sequence[float], n_detections: int, iscrowd: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Give each detection the first free object of its order; return match (T, n), IoU (T, n) and found (T, m)."""
+    """Give each detection the first free object of its order; return match (n, T), IoU (n, T) and found (m, T)."""
     limits = np.minimum(np.asarray(iou_thresholds, dtype=np.float64), 1 - 1e-10)  # as pycocotools: IoU 1 reaches 1
     matched = np.full((n_detections, len(limits)), -1, dtype=np.int64)
     iou = np.zeros((n_detections, len(limits)))
@@ -305,4 +386,4 @@ def _serve(
         matched[detection[heads[served]], threshold] = objects[taken]
         iou[detection[heads[served]], threshold] = pair_iou[taken]
         found[objects[taken], threshold] = True
-    return np.ascontiguousarray(matched.T), np.ascontiguousarray(iou.T), np.ascontiguousarray(found.T)
+    return matched, iou, found

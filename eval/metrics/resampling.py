@@ -61,17 +61,17 @@ class ImageWeights:
     @property
     def n_images(self) -> int:
         """Images."""
-        return self.values.shape[0]
+        return int(self.values.shape[0])
 
     @property
     def n_replicates(self) -> int:
         """Replicates B."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @property
     def left_out(self) -> NDArray[np.float64]:
         """Weight 1 for the images that a replicate did not draw, 0 for the others; float64 (n_images, B)."""
-        return (self.values == 0).astype(np.float64)
+        return np.asarray(self.values == 0, dtype=np.float64)
 
 
 def image_weights(
