@@ -1,13 +1,15 @@
 """How many images a question needs, from planning values; nothing here is measured on the study's own data.
 
-Source of the formulas: normal approximation, two-sided 5 %, power 80 % (Cohen 1988): half-width 1.96 s / sqrt(n),
-smallest difference seen 2.80 s_d / sqrt(n). The standard deviations per image are planning values for
-AP50 from simulated person data: 0.40 for a level, 0.25 to 0.47 for a paired difference of two related models.
+The formulas are those of `robust.eval.metrics.power`: two-sided 5 %, power 80 %. The standard deviations per image are
+planning values for AP50 from simulated person data: 0.40 for a level, 0.25 to 0.47 for a paired difference of two
+related models.
 """
 
 from __future__ import annotations
 
 import math
+
+from robust.eval.metrics import power
 
 LEVEL_SD = 0.40
 DIFFERENCE_SD = (0.25, 0.47)
@@ -16,16 +18,16 @@ USEFUL_DIFFERENCE = 0.02
 
 def half_width(n_images: int) -> float:
     """Expected half-width of a 95 % interval of AP50."""
-    return 1.96 * LEVEL_SD / math.sqrt(n_images)
+    return power.half_width(n_images, LEVEL_SD)
 
 
 def smallest_difference(n_images: int) -> tuple[float, float]:
     """Smallest AP50 difference of two models that n images show with power 80 %, for similar and unlike models."""
-    low, high = (2.80 * sd / math.sqrt(n_images) for sd in DIFFERENCE_SD)
+    low, high = (power.smallest_difference(n_images, sd) for sd in DIFFERENCE_SD)
     return low, high
 
 
 def images_needed(difference: float = USEFUL_DIFFERENCE) -> tuple[int, int]:
     """Images that show an AP50 difference with power 80 %, rounded up to hundreds, for similar and unlike models."""
-    low, high = (math.ceil((2.80 * sd / difference) ** 2 / 100) * 100 for sd in DIFFERENCE_SD)
+    low, high = (math.ceil(power.images_needed_for_difference(sd, difference) / 100) * 100 for sd in DIFFERENCE_SD)
     return low, high

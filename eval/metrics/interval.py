@@ -13,6 +13,7 @@ the exact binomial interval of Clopper and Pearson (1934, Biometrika 26) over th
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -31,6 +32,8 @@ MAX_UNDEFINED = 0.05
 """Largest share of replicates in which a number may be undefined."""
 
 VERY_SMALL = "very small sample"
+
+_DIGITS = 1e6
 
 Method = Literal["logit-t", "t", "log-t", "exact", "percentile", "Satterthwaite t"]
 
@@ -127,10 +130,12 @@ def ratio_interval(value: float | None, replicates: NDArray[np.float64], n_units
     logs = np.log(replicates[np.isfinite(replicates) & (replicates > 0)])
     if len(logs) < (1 - MAX_UNDEFINED) * len(replicates):
         return Interval.none("the ratio is 0 in too many replicates", n_units)
-    se = standard_error(logs, n_units)
-    half = t_quantile(n_units - 1) * se
+    se = standard_error(replicates, n_units)
+    if se == 0:
+        return Interval.none("the replicates do not vary", n_units)
+    half = t_quantile(n_units - 1) * standard_error(logs, n_units)
     ends = value * math.exp(-half), value * math.exp(half)
-    return _made(ends, "log-t", standard_error(replicates, n_units), replicates, n_units)
+    return _made(ends, "log-t", se, replicates, n_units)
 
 
 def difference_interval(value: float | None, replicates: NDArray[np.float64], n_units: int) -> Interval:
@@ -192,16 +197,20 @@ def log_t(value: ArrayLike, se: ArrayLike, n_units: int) -> tuple[NDArray[np.flo
 def standard_error(replicates: NDArray[np.float64], n_units: int) -> float:
     """Standard deviation of the replicates that are defined, times sqrt(n / (n - 1))."""
     defined = replicates[np.isfinite(replicates)]
-    if len(defined) < 2 or n_units < 2 or defined.min() == defined.max():  # rounding must not make a constant vary
+    if len(defined) < 2 or n_units < 2:
+        return 0.0
+    if np.ptp(defined) <= 1e-12 * float(np.abs(defined).max()):  # rounding must not make a constant vary
         return 0.0
     return float(defined.std(ddof=1) * math.sqrt(n_units / (n_units - 1)))
 
 
+@cache
 def t_quantile(degrees: float, level: float = LEVEL) -> float:
     """Two-sided quantile of Student's t."""
     return float(stats.t.ppf(1 - (1 - level) / 2, degrees))
 
 
+@cache
 def clopper_pearson(hits: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
     """Exact interval of a binomial share (Clopper and Pearson 1934)."""
     tail = (1 - level) / 2
@@ -222,21 +231,34 @@ def _exact(value: float, n_carrying: int, n_units: int) -> Interval:
 def _made(
     ends: tuple[float, float], method: Method, se: float, replicates: NDArray[np.float64], n_units: int
 ) -> Interval:
+    low, high = outward(*ends)
     return Interval(
-        low=ends[0],
-        high=ends[1],
+        low=low,
+        high=high,
         method=method,
-        se=se,
-        percentile=_quantiles(replicates),
+        se=float(f"{se:.6g}"),
+        percentile=outward(*_quantiles(replicates)),
         n_units=n_units,
         note=_smallness(n_units),
     )
 
 
 def _quantiles(replicates: NDArray[np.float64]) -> tuple[float, float]:
+    """Quantiles by linear interpolation, as `numpy.quantile` makes them, at a tenth of its time."""
     defined = replicates[np.isfinite(replicates)]
-    low, high = np.quantile(defined, [(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2])
-    return float(low), float(high)
+    places = [tail * (len(defined) - 1) for tail in ((1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2)]
+    neighbours = [(int(place), min(int(place) + 1, len(defined) - 1)) for place in places]
+    ordered = np.partition(defined, sorted({k for pair in neighbours for k in pair}))
+    low, high = (
+        float(ordered[k] + (place - k) * (ordered[after] - ordered[k]))
+        for place, (k, after) in zip(places, neighbours, strict=True)
+    )
+    return low, high
+
+
+def outward(low: float, high: float) -> tuple[float, float]:
+    """Ends with 6 decimals, rounded away from the middle: finer than their Monte Carlo error by far."""
+    return math.floor(low * _DIGITS) / _DIGITS, math.ceil(high * _DIGITS) / _DIGITS
 
 
 def _smallness(n_units: int) -> str:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeVar
 
-from robust.eval.metrics.records import BreakingPoint, RobustnessEvidence
+from robust.eval.metrics.robustness_records import BreakingPoint, RobustnessEvidence
 
 REQUIRED_SHARE = 0.5
 """Share of the clean value below which a ladder counts as broken."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from robust.eval.metrics.records import BreakingPoint
+from robust.eval.metrics.robustness_records import BreakingPoint
 from robust.eval.metrics.robustness import breaking_point, mean_or_none, retained_area, robustness
 
 MICHAELIS = Path(__file__).with_name("michaelis_faster_rcnn_r50_coco.json")

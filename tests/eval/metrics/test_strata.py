@@ -12,17 +12,21 @@ from pycocotools.cocoeval import COCOeval
 from robust.datasets.records import Category
 from robust.eval.metrics.coco import coco_metrics
 from robust.eval.metrics.coco_reference import reference_evaluation
+from robust.eval.metrics.interval import clopper_pearson, logit_t, share_interval, standard_error
 from robust.eval.metrics.matching import match, neighbour_iou
-from robust.eval.metrics.records import StratumMetrics
+from robust.eval.metrics.resampling import Resampling, image_weights
 from robust.eval.metrics.strata import (
     Stratum,
     crowd_strata,
+    size_strata,
     strata,
     stratum_metrics,
     stratum_recalls,
     visible_strata,
 )
+from robust.eval.metrics.stratum_records import StratumMetrics
 from robust.eval.metrics.thresholds import sweep
+from robust.eval.metrics.weighted import average_precisions
 from robust.eval.records import GroundTruth, Predictions
 
 from .builders import make_ground_truth, make_predictions, random_case
@@ -97,7 +101,7 @@ def test_neighbours_are_of_the_same_image_and_class_and_no_crowd_region() -> Non
 def test_each_division_holds_every_object_once_and_no_crowd_region() -> None:
     for seed in range(30):
         truth = _varied(seed)[0]
-        for parts in (visible_strata(truth), crowd_strata(truth)):
+        for parts in (visible_strata(truth), crowd_strata(truth), size_strata(truth)):
             inside = np.stack([part.inside for part in parts]).sum(axis=0)
             assert inside.tolist() == (~truth.iscrowd).astype(int).tolist()
 
@@ -167,10 +171,82 @@ def test_found_objects_of_all_strata_are_the_hits_of_the_sweep() -> None:
         points = sweep(truth, predictions, thresholds)
         rows = stratum_recalls(match(truth, predictions, (0.5,)), strata(truth), thresholds)
         for point, row in zip(points, rows, strict=True):
-            for division in ("visible", "crowd"):
+            for division in ("visible", "crowd", "size"):
                 parts = [part for part in row if part.division == division]
                 assert sum(part.found for part in parts) == point.tp
                 assert sum(part.n_objects for part in parts) == point.tp + point.fn
+
+
+def test_object_of_a_limiting_size_is_of_the_larger_kind_only() -> None:
+    """COCO's ranges hold both ends, so there such an object is of two kinds."""
+    truth = make_ground_truth(_row(5), area=[32.0**2 - 0.1, 32.0**2, 96.0**2 - 0.1, 96.0**2, 1e6])
+    assert _names(size_strata(truth), 5) == ["small", "medium", "medium", "large", "large"]
+
+
+def test_intervals_are_those_of_the_weighted_ap50_of_each_kind() -> None:
+    """Judge: each kind matched by itself, with all other objects ignored."""
+    compared = 0
+    for seed in range(12):
+        truth, predictions = _varied(seed, n_images=9)
+        weights = image_weights(truth.groups, Resampling(replicates=100), "test")
+        parts = strata(truth)
+        for part, found in zip(parts, stratum_metrics(truth, predictions, parts, weights=weights), strict=True):
+            assert found.interval is not None
+            if found.AP50 is None:
+                assert (found.interval.low, "too few" in found.interval.note) == (None, True)
+                continue
+            alone = match(truth, predictions, (0.5,), max_detections=100, object_ignored=~part.inside)
+            replicates = average_precisions(alone, weights.values)[0]
+            expected = share_interval(found.AP50, replicates, 9, n_objects=part.n_objects, n_carrying=found.n_images)
+            assert found.interval == expected
+            compared += expected.low is not None
+    assert compared > 20
+
+
+def test_recall_has_the_interval_of_its_images() -> None:
+    truth, predictions = _varied(3, n_images=12)
+    weights = image_weights(truth.groups, Resampling(replicates=300), "test")
+    matches = match(truth, predictions, (0.5,))
+    parts = strata(truth)
+    (row,) = stratum_recalls(matches, parts, (0.4,), weights=weights)
+    compared = 0
+    for part, found in zip(parts, row, strict=True):
+        assert found.interval is not None
+        if found.recall is not None and 0 < found.recall < 1 and found.interval.low is not None:
+            hit = np.zeros(len(truth), dtype=np.bool_)
+            for j in np.flatnonzero(matches.true_positive[0] & (matches.score >= 0.4)).tolist():
+                hit[matches.match[0, j]] = part.inside[matches.match[0, j]]
+            counts = [np.bincount(truth.image_index[chosen], minlength=12) for chosen in (hit, part.inside)]
+            with np.errstate(invalid="ignore"):
+                replicates = (counts[0] @ weights.values) / (counts[1] @ weights.values)
+            low, high = logit_t(found.recall, standard_error(replicates, 12), 12)
+            assert [found.interval.low, found.interval.high] == pytest.approx([float(low), float(high)], abs=2e-6)
+            compared += 1
+    assert compared >= 3
+
+
+def test_without_weights_there_are_no_intervals() -> None:
+    truth, predictions = _varied(3)
+    parts = strata(truth)
+    assert all(found.interval is None for found in stratum_metrics(truth, predictions, parts))
+    ((*row,),) = stratum_recalls(match(truth, predictions, (0.5,)), parts, (0.4,))
+    assert all(found.interval is None for found in row)
+
+
+def test_images_of_one_group_are_one_unit_of_a_kind() -> None:
+    truth = make_ground_truth(_row(6), range(6), n_images=6)
+    grouped = replace(truth, groups=("a", "a", "a", "b", None, None))
+    assert [part.n_units for part in visible_strata(truth)] == [6, 0, 0, 0]
+    assert [part.n_units for part in visible_strata(grouped)] == [4, 0, 0, 0]
+
+
+def test_all_found_has_the_exact_interval_of_the_images_that_hold_the_kind() -> None:
+    truth = make_ground_truth(_row(7), range(7), n_images=20)
+    predictions = make_predictions(_row(7), [0.9] * 7, range(7), n_images=20)
+    weights = image_weights(truth.groups, Resampling(replicates=100), "test")
+    ((bare, *_),) = stratum_recalls(match(truth, predictions, (0.5,)), visible_strata(truth), (0.5,), weights=weights)
+    assert bare.interval is not None
+    assert (bare.interval.low, bare.interval.high, bare.interval.method) == (*clopper_pearson(7, 7), "exact")
 
 
 def test_mask_of_ignored_objects_must_fit() -> None:
@@ -179,9 +255,9 @@ def test_mask_of_ignored_objects_must_fit() -> None:
         match(truth, make_predictions([], []), object_ignored=np.zeros(2, dtype=np.bool_))
 
 
-def _varied(seed: int) -> tuple[GroundTruth, Predictions]:
+def _varied(seed: int, n_images: int | None = None) -> tuple[GroundTruth, Predictions]:
     """A random case with many objects in few images, partly hidden."""
-    truth, predictions = random_case(seed)
+    truth, predictions = random_case(seed, n_images=n_images)
     rng = np.random.default_rng(1000 + seed)
     return replace(truth, visible=rng.choice([1.0, 0.8, 0.5, 0.1], len(truth), p=[0.4, 0.3, 0.2, 0.1])), predictions
 
