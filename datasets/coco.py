@@ -11,7 +11,7 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from robust.datasets.coco_objects import AnnotationReader
 from robust.datasets.export import copy_images, export_names, write_text
@@ -23,7 +23,7 @@ from robust.errors import DataError
 _IMAGE_ROOT = "image_root"  # our own entry in "info": where the images are, relative to the JSON
 
 
-def read_coco(json_path: Path, split: str, images: Path | None = None) -> Dataset:
+def read_coco(json_path: Path, split: str, images: Path | None = None, *, labels_only: bool = False) -> Dataset:
     """Read a COCO file as one split.
 
     Args:
@@ -32,15 +32,17 @@ def read_coco(json_path: Path, split: str, images: Path | None = None) -> Datase
         images: Folder that file names are relative to. Left out: the first that holds the first image, of the one that
             the file names itself (ours do), the JSON's folder, ``../images``, ``..``, ``../images/<stem>`` and
             ``../<stem>``, where the stem is also tried without its first word (``instances_val2017``, ``val2017``).
+        labels_only: Open no image and look for none: sizes are the file's, and the images' hashes stay empty. The
+            fingerprint is then another than that of the same data read with its images.
 
     Raises:
         DataError: Something in the file or the images is wrong: the first error, naming the annotation.
     """
-    return scan_coco(json_path, split, images).require()
+    return scan_coco(json_path, split, images, labels_only=labels_only).require()
 
 
-def scan_coco(json_path: Path, split: str, images: Path | None = None) -> Scan:
-    """Read a COCO file with everything that is wrong with it.
+def scan_coco(json_path: Path, split: str, images: Path | None = None, *, labels_only: bool = False) -> Scan:
+    """Read a COCO file with everything that is wrong with it; the arguments are those of `read_coco`.
 
     Raises:
         DataError: The file cannot be read, is no COCO annotation file, lists no image, or its images are nowhere.
@@ -49,8 +51,11 @@ def scan_coco(json_path: Path, split: str, images: Path | None = None) -> Scan:
     problems: list[Problem] = []
     categories = _categories(json_path, values["categories"], problems)
     items = _image_items(json_path, values, problems)
-    root = _image_root(json_path, values, images, [item["file_name"] for item in items.values()])
-    records = _images(json_path, items, root, problems)
+    if labels_only:
+        records = _stated_images(json_path, items, problems)
+    else:
+        root = _image_root(json_path, values, images, [item["file_name"] for item in items.values()])
+        records = _images(json_path, items, root, problems)
     reader = AnnotationReader(json_path, records, items.keys(), {category.id for category in categories})
     for position, item in enumerate(values["annotations"]):
         reader.add(position, item)
@@ -77,7 +82,7 @@ def _load(path: Path) -> dict[str, Any]:
     return dict(values)
 
 
-def _is_id(value: Any) -> bool:
+def _is_id(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -132,10 +137,27 @@ def _images(
             message = f"image id {key} is {stated[0]} x {stated[1]} here, but {size[0]} x {size[1]} on disk{turned}."
             problems.append(error("image-size", message, file, fix="Its boxes do not fit; mend the file."))
             continue
-        group = item.get("group", item.get("video_id"))
-        group = None if group is None else str(group)
-        records[key] = ImageRecord(key, item["file_name"], path, *size, probe.sha256, group)
+        records[key] = ImageRecord(key, item["file_name"], path, *size, probe.sha256, _group(item))
     return records
+
+
+def _stated_images(file: Path, items: dict[int, dict[str, Any]], problems: list[Problem]) -> dict[int, ImageRecord]:
+    """Take the images as the file states them, by id; where they are, and whether they exist, is not asked."""
+    records: dict[int, ImageRecord] = {}
+    for key, item in items.items():
+        width, height = item.get("width"), item.get("height")
+        if not (_is_id(width) and _is_id(height) and min(width, height) > 0):
+            message = f"image id {key} has no width and height in whole pixels."
+            problems.append(error("image-size", message, file, fix="State both: the images are not opened."))
+            continue
+        path = file.parent / item["file_name"]
+        records[key] = ImageRecord(key, item["file_name"], path, width, height, "", _group(item))
+    return records
+
+
+def _group(item: dict[str, Any]) -> str | None:
+    group = item.get("group", item.get("video_id"))
+    return None if group is None else str(group)
 
 
 def _image_root(file: Path, values: dict[str, Any], folder: Path | None, names: list[str]) -> Path:

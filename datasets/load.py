@@ -15,19 +15,20 @@ LONE_SPLIT = "test"
 """What the one split of a COCO file is called when nobody says otherwise."""
 
 
-def load_dataset(source: Path, split: str, images: Path | None = None) -> Dataset:
+def load_dataset(source: Path, split: str, images: Path | None = None, *, labels_only: bool = False) -> Dataset:
     """Read one split.
 
     Args:
         source: A data.yaml (whose splits may be COCO files), a folder that holds exactly one YAML file, or a COCO JSON.
         split: "train", "val", "test" or what the YAML offers; for a JSON it is only what the split will be called.
         images: Folder of a COCO file's images; see `robust.datasets.coco.read_coco`.
+        labels_only: Open no image of a COCO file, which need not have any; YOLO labels cannot be read without.
 
     Raises:
         DataError: The split is missing (those that exist are listed) or empty, or its first error with file and line.
         UnknownName: A key of the YAML is unknown.
     """
-    return scan_split(source, split, images).require()
+    return scan_split(source, split, images, labels_only=labels_only).require()
 
 
 def available_splits(source: Path) -> tuple[str, ...]:
@@ -63,7 +64,18 @@ def find_source(source: Path) -> Path:
     return source
 
 
-def scan_split(source: Path, split: str, images: Path | None = None) -> Scan:
+def numbers_images(source: Path, split: str) -> bool:
+    """Tell whether the ids of a split's images are the data's own (COCO), or counted by the reader (YOLO).
+
+    Raises:
+        DataError: The source is missing or is neither.
+        UnknownName: A key of the YAML is unknown.
+    """
+    source = find_source(source)
+    return is_coco(source) or any(is_coco(entry) for entry in read_data_yaml(source).splits.get(split, ()))
+
+
+def scan_split(source: Path, split: str, images: Path | None = None, *, labels_only: bool = False) -> Scan:
     """Read one split with everything that is wrong with it.
 
     Raises:
@@ -72,7 +84,7 @@ def scan_split(source: Path, split: str, images: Path | None = None) -> Scan:
     """
     source = find_source(source)
     if is_coco(source):
-        return scan_coco(source, split, images)
+        return scan_coco(source, split, images, labels_only=labels_only)
     spec = read_data_yaml(source)
     if split not in spec.splits:
         raise DataError(f"{source}: there is no split {split!r}.", f"There are: {', '.join(spec.splits)}.")
@@ -81,7 +93,7 @@ def scan_split(source: Path, split: str, images: Path | None = None) -> Scan:
         return scan_yolo(spec, split)
     if len(entries) != 1:
         raise DataError(f"{source}: {split} must be one COCO file, or folders and lists only.")
-    return _with_names_of(spec, scan_coco(entries[0], split, images))
+    return _with_names_of(spec, scan_coco(entries[0], split, images, labels_only=labels_only))
 
 
 def _with_names_of(spec: DataYaml, scan: Scan) -> Scan:

@@ -42,7 +42,7 @@ class ImageRecord:
         path: Where the file is on this machine (not part of the fingerprint).
         width: Pixels, after EXIF orientation.
         height: Pixels, after EXIF orientation.
-        sha256: Hex digest of the file's bytes.
+        sha256: Hex digest of the file's bytes; empty when only its labels were read.
         group: Video, scene or camera burst that the image belongs to; None when images are independent.
     """
 

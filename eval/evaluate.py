@@ -6,7 +6,7 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations, product
@@ -29,22 +29,27 @@ from robust.eval.engine.executors import Executor, LocalExecutor
 from robust.eval.engine.fill import Filled, fill, missing_tasks, read_cell, read_truth
 from robust.eval.evaluation_run import (
     find_or_start,
-    finished_evidence,
+    finished_part,
     log_evaluation,
     training_evidence,
     write_cell,
 )
-from robust.eval.evidence.assemble import (
-    CellResult,
-    SweepPlan,
-    candidate_evidence,
-    data_evidence,
-    measure_cell,
-    merge,
-    suite_evidence,
-)
+from robust.eval.evidence.assemble import data_evidence, suite_evidence
+from robust.eval.evidence.candidate import candidate_evidence, measure_cells
+from robust.eval.evidence.measure import CellResult
 from robust.eval.evidence.recorded import recorded_evidence
-from robust.eval.evidence.records import DataEvidence, Evidence, NotEvaluated, SuiteEvidence
+from robust.eval.evidence.records import (
+    CandidateEvidence,
+    DataEvidence,
+    Evidence,
+    NotEvaluated,
+    SuiteEvidence,
+    TrainingEvidence,
+)
+from robust.eval.evidence.replicates import Replicates
+from robust.eval.evidence.study import EvidencePart, assemble_study
+from robust.eval.evidence.sweeping import SweepPlan
+from robust.eval.metrics.resampling import Resampling
 from robust.eval.recorded import load_recorded, shown_as
 from robust.eval.records import Candidate, InferenceSettings, content_key
 from robust.eval.tracking import tags
@@ -76,6 +81,9 @@ class Request:
         settings: Inference settings; each candidate brings its own imgsz.
         renamed: Network's class name -> data set's.
         cache_dir: Where finished cells are kept.
+        resampling: How the replicates behind the intervals are drawn.
+        select_on_variants: Show the split that selects in all variants too, so that a threshold can be chosen for the
+            worst of them.
     """
 
     data: Path
@@ -90,6 +98,8 @@ class Request:
     settings: InferenceSettings = field(default_factory=InferenceSettings)
     renamed: dict[str, str] = field(default_factory=dict)
     cache_dir: Path = DEFAULT_CACHE
+    resampling: Resampling = field(default_factory=Resampling)
+    select_on_variants: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,8 @@ class _Setting:
                 "inference": settings,
                 "class_map": dict(self.plan.renamed),
                 "environment": self.environment,
+                "resampling": self.request.resampling.model_dump(mode="json"),
+                "select_on_variants": self.request.select_on_variants,
             }
         )
 
@@ -154,7 +166,7 @@ def evaluate(
     chosen = choose(request.selection, store, request.cache_dir)
     plan = Plan(
         datasets={s: d for s, d in datasets.items() if s in (request.split, SELECTION_SPLIT)} | recorded,
-        variants=_variants(datasets, request.split, suite) | {name: (Variant(CLEAN, 0),) for name in recorded},
+        variants=_variants(datasets, request, suite) | {name: (Variant(CLEAN, 0),) for name in recorded},
         candidates=chosen.candidates,
         settings=request.settings,
         renamed=request.renamed,
@@ -173,7 +185,7 @@ def evaluate(
         run_id, part = _measure(candidate, experiment_id, chosen, setting, store)
         run_ids[candidate.name if candidate.name not in run_ids else f"{candidate.name} ({run_id[:8]})"] = run_id
         parts.append(part)
-    return Evaluation(merge(parts, missing), run_ids, filled)
+    return Evaluation(assemble_study(parts, missing), run_ids, filled)
 
 
 def _silent(done: int, total: int) -> None:
@@ -212,11 +224,11 @@ def environment() -> dict[str, str]:
     return {"robust": __version__, "python": platform.python_version(), **software()}
 
 
-def _variants(datasets: dict[str, Dataset], split: str, suite: Suite) -> dict[str, tuple[Variant, ...]]:
+def _variants(datasets: dict[str, Dataset], request: Request, suite: Suite) -> dict[str, tuple[Variant, ...]]:
     clean = Variant(CLEAN, 0)
-    variants = {split: (clean, *suite.variants)}
-    if SELECTION_SPLIT in datasets and split != SELECTION_SPLIT:
-        variants[SELECTION_SPLIT] = (clean,)
+    variants: dict[str, tuple[Variant, ...]] = {request.split: (clean, *suite.variants)}
+    if SELECTION_SPLIT in datasets and request.split != SELECTION_SPLIT:
+        variants[SELECTION_SPLIT] = (clean, *(suite.variants if request.select_on_variants else ()))
     return variants
 
 
@@ -317,8 +329,8 @@ def _places(chosen: Chosen, selection: Selection, store: Store) -> list[tuple[Ca
 
 def _measure(
     candidate: Candidate, experiment_id: str, chosen: Chosen, setting: _Setting, store: Store
-) -> tuple[str, Evidence]:
-    """Return the evaluation run of one candidate with its evidence, made now or found finished."""
+) -> tuple[str, EvidencePart]:
+    """Return the evaluation run of one candidate with what it holds, made now or found finished."""
     plan, request = setting.plan, setting.request
     columns = [(place, variant) for place, variants in plan.variants.items() for variant in variants]
     key = content_key(
@@ -335,38 +347,58 @@ def _measure(
     }
     run = find_or_start(store, experiment_id, candidate, key=key, marks=marks)
     store.set_tags(run.run_id, {tags.REQUESTED_AT: str(time.time_ns() // 1_000_000)})
-    finished = finished_evidence(store, run)
+    finished = finished_part(store, run)
     if finished is not None:
         return run.run_id, finished
     with ending(store, run.run_id), tempfile.TemporaryDirectory(prefix="robust-") as temporary:
-        folder, sweep_plan = Path(temporary), SweepPlan(chosen_on=SELECTION_SPLIT)
-        cells = []
-        for place, variant in columns:  # one cell in memory at a time
-            cell = _read(candidate, place, variant, setting)
-            write_cell(folder, cell, judged=cell.split == request.split)
-            cells.append(measure_cell(cell, sweep_plan))
+        folder = Path(temporary)
         source = chosen.runs.get(candidate.source_run_id or "")
-        measured = candidate_evidence(
-            candidate,
-            cells,
-            judged_on=request.split,
-            plan=sweep_plan,
-            training=training_evidence(store, source) if source else None,
-            weights_bytes=candidate.weights.stat().st_size,
-        )
+        training = training_evidence(store, source) if source else None
+        measured, replicates = _measured_part(candidate, training, setting, folder)
         evidence = Evidence(
             experiment=store.experiment_name(experiment_id),
+            resampling=request.resampling,
             data=setting.data,
             suite=setting.suite,
             candidates=(measured,),
             not_evaluated=tuple(entry for entry in chosen.not_evaluated if entry.run_id is None),
             environment=setting.environment,
         )
-        finished = finished_evidence(store, store.run(run.run_id))  # somebody else may have measured it meanwhile
+        part = EvidencePart(evidence, replicates)
+        finished = finished_part(store, store.run(run.run_id))  # somebody else may have measured it meanwhile
         if finished is not None:
             return run.run_id, finished
-        log_evaluation(store, run.run_id, evidence, folder, _inputs(plan, request))
-    return run.run_id, evidence
+        log_evaluation(store, run.run_id, part, folder, _inputs(plan, request))
+    return run.run_id, part
+
+
+def _measured_part(
+    candidate: Candidate, training: TrainingEvidence | None, setting: _Setting, folder: Path
+) -> tuple[CandidateEvidence, Replicates]:
+    """Measure one candidate from its stored cells, and write the cells as artifacts into ``folder``."""
+    request = setting.request
+    plan = SweepPlan(chosen_on=SELECTION_SPLIT)
+    cells, selecting = _cells(candidate, setting, folder), _selecting(candidate, setting)
+    measured = measure_cells(cells, selecting, plan, request.resampling)
+    size = candidate.weights.stat().st_size
+    found = candidate_evidence(candidate, measured, judged_on=request.split, training=training, weights_bytes=size)
+    return found, measured.replicates
+
+
+def _cells(candidate: Candidate, setting: _Setting, folder: Path) -> Iterator[CellResult]:
+    """All cells of one candidate, one in memory at a time."""
+    for place, variants in setting.plan.variants.items():
+        for variant in variants:
+            cell = _read(candidate, place, variant, setting)
+            write_cell(folder, cell, judged=cell.split == setting.request.split)
+            yield cell
+
+
+def _selecting(candidate: Candidate, setting: _Setting) -> CellResult | None:
+    """The clean cell of the split that thresholds are chosen on."""
+    if SELECTION_SPLIT not in setting.plan.variants:
+        return None
+    return _read(candidate, SELECTION_SPLIT, Variant(CLEAN, 0), setting)
 
 
 def _read(candidate: Candidate, place: str, variant: Variant, setting: _Setting) -> CellResult:

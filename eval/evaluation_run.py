@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from robust.corruptions.records import CLEAN
-from robust.errors import DataError, UsageError
+from robust.errors import DataError, IntegrityError, UsageError
 from robust.eval.engine.tables import ground_truth_to_bytes, predictions_to_bytes
-from robust.eval.evidence.assemble import CellResult
+from robust.eval.evidence.measure import MISS_RATES, CellResult
 from robust.eval.evidence.parse import parse_evidence
 from robust.eval.evidence.records import CandidateEvidence, CellEvidence, Evidence, TrainingEvidence
-from robust.eval.metrics.records import CocoMetrics, OperatingPoint, RobustnessEvidence
+from robust.eval.evidence.replicates import read_replicates, replicates_to_bytes
+from robust.eval.evidence.study import EvidencePart
+from robust.eval.metrics.interval import Interval
+from robust.eval.metrics.records import CocoMetrics, OperatingPoint
+from robust.eval.metrics.robustness_records import RobustnessEvidence
 from robust.eval.records import Candidate
 from robust.eval.tracking import tags
 from robust.eval.tracking.records import DatasetInput, RunInfo
@@ -30,8 +34,11 @@ POINT = "operating_point"
 
 FOLDER = "robust"
 EVIDENCE = f"{FOLDER}/evidence.json"
+REPLICATES = f"{FOLDER}/replicates.parquet"
 HEADLINE = ("AP", "AP50", "AP75", "AR100")
 """Metrics logged for each corrupted variant; the clean splits get all twelve."""
+BOUNDED = ("AP", "AP50")
+"""Metrics whose 95 % interval is logged too, as NAME_low and NAME_high."""
 
 
 def find_or_start(
@@ -85,19 +92,33 @@ def read_evidence(store: Store, run: RunInfo) -> Evidence:
         return parse_evidence(path.read_bytes(), f"The evidence of run {run.run_id}")
 
 
-def finished_evidence(store: Store, run: RunInfo) -> Evidence | None:
+def read_part(store: Store, run: RunInfo) -> EvidencePart:
+    """Read the evidence of an evaluation run with the replicates behind its intervals.
+
+    Raises:
+        UsageError: the run holds none, because it was broken off.
+        DataError: the evidence is not valid, or of an older schema.
+        IntegrityError: the replicates are damaged.
+    """
+    evidence = read_evidence(store, run)
+    with tempfile.TemporaryDirectory(prefix="robust-") as folder:
+        path = store.download(run.run_id, REPLICATES, Path(folder))
+        return EvidencePart(evidence, read_replicates(path) if path else None)
+
+
+def finished_part(store: Store, run: RunInfo) -> EvidencePart | None:
     """Return what a finished evaluation holds; None when it is to be made again, from the cells that are stored.
 
-    That is when it is unfinished or damaged, or was written before all of today's numbers were measured.
+    That is when it is unfinished or damaged, or was written by an older version that measured less.
     """
     if run.status != "FINISHED":
         return None
     try:
-        evidence = read_evidence(store, run)
-    except (DataError, UsageError):  # cut off by a full disk or a kill while it was written
+        part = read_part(store, run)
+    except (DataError, UsageError, IntegrityError):  # cut off by a full disk or a kill while it was written
         return None
-    is_complete = all(cell.strata and cell.miss_rate for one in evidence.candidates for cell in one.cells)
-    return evidence if is_complete else None
+    is_complete = all(cell.intervals for one in part.evidence.candidates for cell in one.cells)
+    return part if is_complete and part.replicates is not None else None
 
 
 def training_evidence(store: Store, run: RunInfo) -> TrainingEvidence:
@@ -124,23 +145,30 @@ def training_evidence(store: Store, run: RunInfo) -> TrainingEvidence:
     )
 
 
-def log_evaluation(store: Store, run_id: str, evidence: Evidence, folder: Path, inputs: Sequence[DatasetInput]) -> None:
+def log_evaluation(store: Store, run_id: str, part: EvidencePart, folder: Path, inputs: Sequence[DatasetInput]) -> None:
     """Log everything of one candidate's evaluation and finish the run.
 
     Args:
         store: Where the run is.
         run_id: The evaluation run.
-        evidence: Of this one candidate.
+        part: Of this one candidate.
         folder: With its cells, from `write_cell`; becomes the run's artifacts.
         inputs: The data it was measured on.
     """
+    evidence = part.evidence
     (measured,) = evidence.candidates
-    settings = {**measured.inference, "suite": evidence.suite.name, "suite_seed": evidence.suite.seed}
+    settings = {
+        **measured.inference,
+        "suite": evidence.suite.name,
+        "suite_seed": evidence.suite.seed,
+        "replicates": evidence.resampling.replicates,
+        "resampling_seed": evidence.resampling.seed,
+    }
     store.log_params(run_id, settings)
     store.log_metrics(run_id, flat_metrics(measured))
     for data in inputs:
         store.log_dataset(run_id, data)
-    write_artifacts(folder, evidence)
+    write_artifacts(folder, part)
     store.log_folder(run_id, folder, FOLDER)
     store.finish(run_id)
 
@@ -156,14 +184,16 @@ def write_cell(folder: Path, cell: CellResult, *, judged: bool) -> None:
         (folder / kind / f"{name}.parquet").write_bytes(content)
 
 
-def write_artifacts(folder: Path, evidence: Evidence) -> None:
+def write_artifacts(folder: Path, part: EvidencePart) -> None:
     """Write the artifacts of one candidate's evaluation beside its cells, with a manifest of all hashes."""
+    evidence = part.evidence
     (measured,) = evidence.candidates
     files: dict[str, bytes] = {
         "evidence.json": evidence.to_json().encode(),
         "conditions.csv": conditions_csv(measured.cells).encode(),
         "sweep.csv": sweep_csv(measured).encode(),
         "environment.json": _json(dict(evidence.environment)),
+        **({"replicates.parquet": replicates_to_bytes(part.replicates)} if part.replicates else {}),
     }
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -180,7 +210,7 @@ def artifact_name(split: str, variant: str, *, judged: bool) -> str:
 
 def flat_metrics(measured: CandidateEvidence) -> dict[str, float | None]:
     """Name the numbers of one candidate as MLflow metrics; undefined ones are None."""
-    judged = judged_split(measured)
+    judged = measured.judged_on
     flat: dict[str, float | None] = {}
     for cell in measured.cells:
         corruption, _, severity = cell.variant.partition("/")
@@ -188,6 +218,8 @@ def flat_metrics(measured: CandidateEvidence) -> dict[str, float | None]:
         prefix = prefix if cell.split == judged else f"{cell.split}/{prefix}"
         names = CocoMetrics.model_fields if corruption == CLEAN else HEADLINE
         flat.update({f"{prefix}/{name}": getattr(cell.coco, name) for name in names})
+        for name in BOUNDED:
+            flat.update(_ends(f"{prefix}/{name}", cell.intervals.get(name)))
         flat.update({f"{prefix}/{name}": value for name, value in _pedestrian_metrics(cell).items()})
     for aggregate in measured.robustness:
         flat.update(_robustness_metrics(aggregate))
@@ -198,11 +230,18 @@ def flat_metrics(measured: CandidateEvidence) -> dict[str, float | None]:
     return flat
 
 
+def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
+    """The ends of a 95 % interval under names of their own."""
+    return {f"{name}_low": interval.low if interval else None, f"{name}_high": interval.high if interval else None}
+
+
 def _robustness_metrics(found: RobustnessEvidence) -> dict[str, float | None]:
     """The aggregates of one base metric. A ladder that never breaks has no breaking point, so none is logged."""
     breaks = {c: point.severity if point else None for c, point in found.breaking_points.items()}
     per_corruption = {"mean": found.corruption_means, "retained_area": found.retained_areas, "breaking_point": breaks}
+    ends = [_ends(f"{name}/{found.metric}", found.intervals.get(name)) for name in ("mPC", "rPC")]
     return {
+        **{name: end for pair in ends for name, end in pair.items()},
         **{f"{name}/{found.metric}": getattr(found, name) for name in AGGREGATES},
         **{f"{c}/{name}/{found.metric}": value for name, of in per_corruption.items() for c, value in of.items()},
     }
@@ -211,10 +250,11 @@ def _robustness_metrics(found: RobustnessEvidence) -> dict[str, float | None]:
 def _pedestrian_metrics(cell: CellEvidence) -> dict[str, float | None]:
     """Miss rate, recall at few false alarms, and AP50 by kind of object; an unstable miss rate is not logged."""
     rate = cell.miss_rate
+    logged = {name: getattr(rate, field) for field, name in MISS_RATES.items()} if rate else {}
+    if rate and not rate.is_stable:
+        logged["MR-2"] = None
     return {
-        "MR-2": rate.mr2 if rate and rate.is_stable else None,
-        "recall_at_fppi_0.1": rate.recall_fppi_01 if rate else None,
-        "recall_at_fppi_1": rate.recall_fppi_1 if rate else None,
+        **logged,
         **{f"{part.division}_{part.stratum}/AP50": part.AP50 for part in cell.strata},
     }
 
@@ -231,7 +271,13 @@ def chosen_point(measured: CandidateEvidence, split: str, variant: str) -> Opera
 def conditions_csv(cells: Sequence[CellEvidence]) -> str:
     """One row for each cell with the twelve COCO numbers; undefined ones are empty."""
     rows = [
-        {"split": cell.split, "variant": cell.variant, "detections": cell.n_detections, **cell.coco.model_dump()}
+        {
+            "split": cell.split,
+            "variant": cell.variant,
+            "detections": cell.n_detections,
+            **cell.coco.model_dump(),
+            **{end: value for name in BOUNDED for end, value in _ends(name, cell.intervals.get(name)).items()},
+        }
         for cell in cells
     ]
     return _csv(rows)
@@ -247,12 +293,6 @@ def sweep_csv(measured: CandidateEvidence) -> str:
             for point in curve.points
         ]
     )
-
-
-def judged_split(measured: CandidateEvidence) -> str:
-    """The split with corrupted variants, or the only one."""
-    splits = [cell.split for cell in measured.cells if cell.variant != CLEAN] or [measured.cells[0].split]
-    return splits[0]
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -8,22 +8,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from robust.errors import UsageError
-from robust.eval.evaluation_run import FOLDER, read_evidence
-from robust.eval.evidence.assemble import merge, require_one_rule
+from robust.eval.decision.policy import Policy
+from robust.eval.evaluation_run import FOLDER, read_part
+from robust.eval.evidence.assemble import require_one_rule
 from robust.eval.evidence.records import Evidence
+from robust.eval.evidence.study import assemble_study
+from robust.eval.refine import refine
 from robust.eval.selection import find_evaluations, without_evaluation
+from robust.eval.stored_cells import stored_cells
 from robust.eval.tracking import tags
 from robust.eval.tracking.ending import ending
 from robust.eval.tracking.store import Store
 
 
-def collect_evidence(*, experiment: str | None, run_ids: Sequence[str], tracking_uri: str | None) -> Evidence:
+def collect_evidence(
+    *, experiment: str | None, run_ids: Sequence[str], tracking_uri: str | None, policy: Policy | None = None
+) -> Evidence:
     """Put the evidence of stored evaluations together; no image is read and no model is run.
 
     Args:
         experiment: All its evaluations; training runs without one are listed as not evaluated.
         run_ids: Training or evaluation runs.
         tracking_uri: Of the store.
+        policy: Whose close calls are made again with more replicates, from stored predictions; None for no such calls.
 
     Raises:
         UsageError: nothing was named or evaluated, or the evaluations cannot be compared.
@@ -31,20 +38,24 @@ def collect_evidence(*, experiment: str | None, run_ids: Sequence[str], tracking
     store = Store.open(tracking_uri)
     runs = find_evaluations(store, experiment=experiment, run_ids=run_ids)
     missing = without_evaluation(store, experiment, runs) if experiment and not run_ids else ()
-    parts = [read_evidence(store, run) for run in runs]
-    used = {(c.baseline_sha256, c.imgsz) for part in parts for c in part.candidates if c.role == "candidate"}
+    parts = [read_part(store, run) for run in runs]
+    everybody = [candidate for part in parts for candidate in part.evidence.candidates]
+    used = {(c.baseline_sha256, c.imgsz) for c in everybody if c.role == "candidate"}
     kept = [
         part
         for part in parts
-        if any(c.role == "candidate" or (c.weights_sha256, c.imgsz) in used for c in part.candidates)
+        if any(c.role == "candidate" or (c.weights_sha256, c.imgsz) in used for c in part.evidence.candidates)
     ]
     if not kept:
         raise UsageError(
             "Only baselines have been evaluated.", fix="Evaluate candidates: robust eval --run-id or --weights."
         )
-    merged = merge(kept, missing)
+    merged = assemble_study(kept, missing)
     require_one_rule(merged)
-    return merged
+    if policy is None:
+        return merged
+    homes = {c.key: run for run, part in zip(runs, parts, strict=True) for c in part.evidence.candidates}
+    return refine(merged, policy, lambda candidate: stored_cells(store, homes[candidate.key], candidate))
 
 
 def log_report(folder: Path, *, evidence: Evidence, decision: str, summary: str, tracking_uri: str | None) -> str:

@@ -5,27 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robust.corruptions.records import CLEAN, Variant
-from robust.errors import IntegrityError, RobustError
+from robust.corruptions.records import CLEAN
 from robust.eval.engine.cache import write_atomically
-from robust.eval.engine.tables import read_ground_truth, read_predictions
 from robust.eval.evaluation_run import (
     FOLDER,
-    artifact_name,
     chosen_point,
     flat_metrics,
-    judged_split,
-    read_evidence,
+    read_part,
     sweep_csv,
 )
-from robust.eval.evidence.assemble import CellResult, SweepPlan, sweep_cell, sweep_evidence
+from robust.eval.evidence.candidate import sweep_cells
 from robust.eval.evidence.records import CandidateEvidence, Evidence
+from robust.eval.evidence.replicates import replicates_to_bytes
+from robust.eval.evidence.study import EvidencePart
+from robust.eval.evidence.sweeping import SweepPlan
 from robust.eval.metrics.records import OperatingPoint
 from robust.eval.selection import find_evaluations
+from robust.eval.stored_cells import stored_cells
 from robust.eval.sweep_plot import plot_sweep
 from robust.eval.tracking.records import RunInfo
 from robust.eval.tracking.store import Store
@@ -66,24 +66,34 @@ def sweep_evaluations(
 
 
 def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan, output: Path | None) -> Swept:
-    evidence = read_evidence(store, run)
-    (before,) = evidence.candidates
-    cells = [sweep_cell(cell, plan) for cell in read_cells(store, run, before)]
-    after = before.model_copy(update={"sweep": sweep_evidence(cells, plan)})
-    files = sweep_files(evidence.model_copy(update={"candidates": (after,)}), after)
-    manifest = _manifest(store, run, files)
+    after = _swept_part(store, run, plan)
+    (candidate,) = after.evidence.candidates
+    files = sweep_files(after.evidence, candidate)
+    stored = {**files, **({"replicates.parquet": replicates_to_bytes(after.replicates)} if after.replicates else {})}
+    manifest = _manifest(store, run, stored)
     with tempfile.TemporaryDirectory(prefix="robust-") as folder:
-        for name, content in files.items():
+        for name, content in stored.items():
             (Path(folder) / name).write_bytes(content)
         store.log_folder(run.run_id, Path(folder), FOLDER)
         (Path(folder) / "manifest.json").write_bytes(manifest)
         store.log_file(run.run_id, Path(folder) / "manifest.json", FOLDER)
-    store.log_metrics(run.run_id, flat_metrics(after))
+    store.log_metrics(run.run_id, flat_metrics(candidate))
     if output is not None:
         for name, content in files.items():
-            write_atomically(output / _folder_name(after.name) / name, content)
-    judged = judged_split(after)
-    return Swept(run.run_id, after, judged, chosen_point(after, judged, CLEAN))
+            write_atomically(output / _folder_name(candidate.name) / name, content)
+    judged = candidate.judged_on
+    return Swept(run.run_id, candidate, judged, chosen_point(candidate, judged, CLEAN))
+
+
+def _swept_part(store: Store, run: RunInfo, plan: SweepPlan) -> EvidencePart:
+    """The evaluation with its cells swept anew, and with the rates at the new threshold among its replicates."""
+    part = read_part(store, run)
+    (before,) = part.evidence.candidates
+    with stored_cells(store, run, before) as cells:
+        sweep, rates = sweep_cells(cells.all(), cells.clean(plan.chosen_on), plan, part.evidence.resampling)
+    after = before.model_copy(update={"sweep": sweep})
+    replicates = part.replicates.with_values(rates) if part.replicates else None
+    return EvidencePart(part.evidence.model_copy(update={"candidates": (after,)}), replicates)
 
 
 def sweep_files(evidence: Evidence, swept: CandidateEvidence) -> dict[str, bytes]:
@@ -92,7 +102,7 @@ def sweep_files(evidence: Evidence, swept: CandidateEvidence) -> dict[str, bytes
         "evidence.json": evidence.to_json().encode(),
         "sweep.csv": sweep_csv(swept).encode(),
         "sweep.json": (json.dumps(swept.sweep.model_dump(mode="json"), indent=2) + "\n").encode(),
-        "sweep.svg": plot_sweep(swept, judged_split(swept)),
+        "sweep.svg": plot_sweep(swept, swept.judged_on),
     }
 
 
@@ -103,34 +113,6 @@ def _manifest(store: Store, run: RunInfo, files: Mapping[str, bytes]) -> bytes:
         hashes = json.loads(before.read_text(encoding="utf-8")) if before else {}
     hashes.update({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
     return (json.dumps(hashes, indent=2, sort_keys=True) + "\n").encode()
-
-
-def read_cells(store: Store, run: RunInfo, candidate: CandidateEvidence) -> Iterator[CellResult]:
-    """Read the stored predictions and ground truth of an evaluation run, one cell at a time.
-
-    Raises:
-        RobustError: the run does not hold them.
-        IntegrityError: a file is damaged.
-    """
-    judged = judged_split(candidate)
-    with tempfile.TemporaryDirectory(prefix="robust-") as temporary:
-        folder = Path(temporary)
-        for part in ("predictions", "ground_truth"):
-            if store.download(run.run_id, f"{FOLDER}/{part}", folder) is None:
-                raise RobustError(f"Evaluation {run.name!r} holds no {part}.", fix="Evaluate it again.")
-        for cell in candidate.cells:
-            name = f"{artifact_name(cell.split, cell.variant, judged=cell.split == judged)}.parquet"
-            predictions = folder / FOLDER / "predictions" / name
-            if not predictions.is_file():
-                raise IntegrityError(f"Evaluation {run.name!r} has lost the predictions of {cell.variant}.")
-            corruption, _, severity = cell.variant.partition("/")
-            yield CellResult(
-                split=cell.split,
-                variant=Variant(corruption, int(severity or 0)),
-                key=cell.key,
-                truth=read_ground_truth(folder / FOLDER / "ground_truth" / name),
-                predictions=read_predictions(predictions),
-            )
 
 
 def _folder_name(candidate: str) -> str:

@@ -14,7 +14,7 @@ from robust.eval.metrics.records import Record
 
 SEEDS_FOR_INTERVAL = 3
 SEEDS_FOR_CLAIM = 5
-NO_INTERVAL_WORDS = "no interval yet: cannot be told from noise"
+NO_INTERVAL_WORDS = "no interval: cannot be told from noise"
 
 ClaimKind = Literal["level", "difference", "fact", "not assessed"]
 
@@ -80,7 +80,7 @@ def level(subject: str, metric: str, estimate: Estimate, scope: Scope) -> Claim:
     if estimate.value is None:
         message = "{subject}: {metric} {value} ({scope})."
     elif not estimate.has_interval:
-        message = "{subject}: {metric} {value} observed ({scope}; no interval yet)."
+        message = "{subject}: {metric} {value} observed ({scope}; no interval)."
     else:
         message = "{subject}: {metric} {value} {interval} ({scope})."
         values["interval"] = interval(estimate)
@@ -163,6 +163,13 @@ def signed(value: Estimate) -> str:
 def interval(value: Estimate) -> str:
     """The 95 % interval, or that there is none."""
     return "no interval" if value.low is None or value.high is None else f"[{value.low:.3f}, {value.high:.3f}]"
+
+
+def bounded(value: Estimate) -> str:
+    """A value with its interval, or the word that it has none."""
+    if value.value is None:
+        return value.missing
+    return f"{score(value)} {interval(value)}" if value.has_interval else f"{score(value)} (no interval)"
 
 
 def plural(n: int, noun: str) -> str:

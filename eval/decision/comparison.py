@@ -125,7 +125,7 @@ def _retained(study: Study, policy: Policy, group: Group) -> Argument:
     highest = mine == known[-1]
     message = (
         "Keeps {share} of its clean {metric} over the suite, the {place} of {n} configurations as observed "
-        "({scope}; no interval yet: cannot be told from noise)."
+        "({scope}; no interval of the mean over runs: cannot be told from noise)."
     )
     where = scope(study, split, "all variants", len(group.distinct_seeds))
     place = "highest" if highest else "lowest"

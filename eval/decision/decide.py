@@ -106,7 +106,7 @@ def _descending(value: float | None) -> tuple[bool, float]:
 def _order(study: Study, ranked: RankedConfiguration) -> tuple[bool, float, int, str]:
     first = study.candidate(ranked.candidates[0])
     missing, value = _descending(ranked.mean)
-    return (missing, value, first.imgsz if first else 0, ranked.label)
+    return (missing, value, (first.imgsz or 0) if first else 0, ranked.label)
 
 
 def _reason(verdict: Verdict, selection: Selection, gates: Sequence[GateResult]) -> str:
@@ -129,7 +129,7 @@ def _cause(n_without_interval: int, n_open: int) -> str:
     if not n_without_interval:
         return ""
     how_many = "all" if n_without_interval == n_open else str(n_without_interval)
-    return f" ({how_many} of them because no interval has been computed yet)"
+    return f" ({how_many} of them because there is no interval)"
 
 
 def _listed(gates: Sequence[GateResult], *, reasons: bool = False) -> str:

@@ -18,6 +18,8 @@ from pydantic import Field
 from robust.eval.decision.records import Estimate, GateResult, Outcome, Tier
 from robust.eval.decision.study import Study
 from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.metrics.interval import t_quantile
+from robust.eval.metrics.power import images_to_close
 from robust.eval.metrics.records import Record
 
 Metric = Literal["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"]
@@ -57,14 +59,23 @@ def judge(estimate: Estimate, bound: float, *, at_least: bool = True) -> Finding
     if estimate.value is None:
         return Finding(estimate, Outcome.NOT_ENOUGH_EVIDENCE, f"{estimate.missing}: a missing value is never a pass")
     if estimate.low is None or estimate.high is None:
-        return Finding(estimate, Outcome.NOT_ENOUGH_EVIDENCE, "no interval yet")
+        return Finding(estimate, Outcome.NOT_ENOUGH_EVIDENCE, f"no interval: {estimate.note or 'none was computed'}")
     clears = estimate.low >= bound if at_least else estimate.high <= bound
     misses = estimate.high < bound if at_least else estimate.low > bound
     if clears:
         return Finding(estimate, Outcome.PASS, "the whole interval meets it")
     if misses:
         return Finding(estimate, Outcome.FAIL, "the whole interval misses it")
-    return Finding(estimate, Outcome.NOT_ENOUGH_EVIDENCE, "the interval lies on both sides of the requirement")
+    reason = "the interval lies on both sides of the requirement"
+    return Finding(estimate, Outcome.NOT_ENOUGH_EVIDENCE, f"{reason}{_needed(estimate, estimate.value, bound)}")
+
+
+def _needed(estimate: Estimate, value: float, bound: float) -> str:
+    """How many images would close the gate, if the observed value were the true one."""
+    if not estimate.n_units or estimate.se is None or value == bound:
+        return ""
+    n = images_to_close(estimate.n_units, t_quantile(estimate.n_units - 1) * estimate.se, abs(value - bound))
+    return f"; about {n:,} independent images would settle it if {value:.3f} is the true value" if n < 10**7 else ""
 
 
 def count(value: float, ok: bool, reason: str) -> Finding:

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from robust.eval.decision.gates import Finding, Gate, Metric, Subject, Unit, judge, unknown
-from robust.eval.decision.records import Estimate
 from robust.eval.decision.study import ALL_VARIANTS, CLEAN
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.metrics.records import Share
@@ -127,7 +126,7 @@ class ThresholdGate(Gate):
         point = subject.study.point(candidate, subject.split, self.variant)
         if point is None:
             return unknown("not measured at a chosen threshold")
-        value = Estimate.of(getattr(point, self.measure))
+        value = subject.study.rate(candidate, subject.split, self.variant, self.measure)
         if self.minimum is not None:
             return judge(value, self.minimum)
         return judge(value, self.maximum or 0.0, at_least=False)

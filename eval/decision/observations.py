@@ -11,6 +11,7 @@ from robust.eval.decision.claims import (
     SEEDS_FOR_INTERVAL,
     Claim,
     Scope,
+    bounded,
     difference,
     fact,
     level,
@@ -66,8 +67,8 @@ def _beaten(
     study: Study, baseline: CandidateEvidence, trained: Sequence[CandidateEvidence], metric: str, split: str
 ) -> Claim:
     other = study.metric(baseline, split, CLEAN, metric)
-    values = {c.name: study.metric(c, split, CLEAN, metric).value for c in trained}
-    known = {name: value for name, value in values.items() if value is not None}
+    estimates = {c.name: study.metric(c, split, CLEAN, metric) for c in trained}
+    known = {name: estimate.value for name, estimate in estimates.items() if estimate.value is not None}
     if other.value is None or not known:
         return not_assessed(f"Gain over {baseline.name}", f"{metric} on clean {split} images is missing")
     above = sum(value > other.value for value in known.values())
@@ -75,7 +76,7 @@ def _beaten(
     start = "No candidate lies" if not above else "{above} of {n} candidates lie"
     message = start + (
         " above the untouched weights {baseline} in observed {metric}: {baseline} {value}, highest of {n} trained from "
-        "it {best} {highest} ({scope}; no interval yet: cannot be told from noise)."
+        "it {best} {highest} ({scope}). The highest of several flatters."
     )
     return fact(
         message,
@@ -84,9 +85,9 @@ def _beaten(
         n=len(known),
         baseline=baseline.name,
         metric=metric,
-        value=score(other),
+        value=bounded(other),
         best=best,
-        highest=score(known[best]),
+        highest=bounded(estimates[best]),
     )
 
 
@@ -213,7 +214,7 @@ def _size_effect_on_baselines(study: Study, policy: Policy) -> tuple[Claim, ...]
     """The same weights at two image sizes: what image size does without any training."""
     metric, split = policy.objective.metric, policy.judged_on
     claims = []
-    for a, b in combinations(sorted(study.baselines, key=lambda c: c.imgsz), 2):
+    for a, b in combinations(sorted(study.baselines, key=lambda c: c.imgsz or 0), 2):
         if a.weights_sha256 != b.weights_sha256 or a.imgsz == b.imgsz:
             continue
         values = (study.metric(b, split, CLEAN, metric), study.metric(a, split, CLEAN, metric))
@@ -242,11 +243,9 @@ def robustness_claims(study: Study, policy: Policy, decision: Decision) -> tuple
         kept = {c.name: study.retained(c, split, None, metric) for c in (candidate, baseline)}
         values = (kept[candidate.name], kept[baseline.name])
         names = (candidate.name, f"the untouched weights {baseline.name}")
-        claims.append(
-            difference(
-                *names, f"Retained share of clean {metric}", values=values, estimate=subtract(*values), scope=where
-            )
-        )
+        found = study.comparison(candidate, baseline, split, ALL_VARIANTS, f"rPC {metric}")
+        gap = Estimate.of(found.difference, interval=found.interval) if found else subtract(*values)
+        claims.append(difference(*names, f"Retained share of clean {metric}", values=values, estimate=gap, scope=where))
     return tuple(claims)
 
 
@@ -260,13 +259,14 @@ def _worst(study: Study, candidate: CandidateEvidence, metric: str, split: str) 
     found = robustness_of(candidate, metric)
     if found is None or found.worst_variant is None or found.worst is None or not found.clean:
         return None
-    message = "Lowest {metric} on {variant}: {worst}, which is {share} of the clean {clean} ({scope}; no interval yet)."
+    message = "Lowest {metric} on {variant}: {worst}, which is {share} of the clean {clean} ({scope})."
+    lowest, clean = (study.metric(candidate, split, variant, metric) for variant in (found.worst_variant, CLEAN))
     return fact(
         message,
         _marked(study, scope(study, split, found.worst_variant)),
         metric=metric,
         variant=found.worst_variant,
-        worst=score(found.worst),
+        worst=bounded(lowest),
         share=score(found.worst / found.clean),
-        clean=score(found.clean),
+        clean=bounded(clean),
     )

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from robust.eval.evidence.records import Evidence
+from robust.eval.metrics.interval import Interval
 from robust.eval.metrics.records import Record
 
 Missing = Literal["", "not measured", "not defined"]
@@ -47,15 +48,21 @@ class Estimate(Record):
 
     Attributes:
         value: The observed value; None when it is missing.
-        low: Lower end of the two-sided 95 % interval; None while no interval is computed.
+        low: Lower end of the two-sided 95 % interval; None when there is none.
         high: Upper end of the same interval.
         missing: Why ``value`` is None.
+        note: Why there is no interval, or how it must be read ("very small sample").
+        se: Standard error behind the interval; None when it is not made from one.
+        n_units: Independent images or groups behind the interval.
     """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     missing: Missing = ""
+    note: str = ""
+    se: float | None = None
+    n_units: int | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Estimate:
@@ -68,11 +75,20 @@ class Estimate(Record):
         return self
 
     @classmethod
-    def of(cls, value: float | None, missing: Missing = "not defined") -> Estimate:
-        """Wrap a value that may be None or NaN, without an interval."""
+    def of(cls, value: float | None, missing: Missing = "not defined", *, interval: Interval | None = None) -> Estimate:
+        """Wrap a value that may be None or NaN, with its interval if there is one."""
         if value is None or not math.isfinite(value):
             return cls(value=None, missing=missing)
-        return cls(value=value)
+        if interval is None:
+            return cls(value=value)
+        return cls(
+            value=value,
+            low=interval.low,
+            high=interval.high,
+            note=interval.note,
+            se=interval.se,
+            n_units=interval.n_units,
+        )
 
     @property
     def has_interval(self) -> bool:

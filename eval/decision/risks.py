@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robust.eval.decision.claims import SEEDS_FOR_CLAIM, Claim, fact, listed, plural, score
+from robust.eval.decision.claims import SEEDS_FOR_CLAIM, Claim, bounded, fact, listed, plural, score
 from robust.eval.decision.comparison import scope
 from robust.eval.decision.planning import half_width, images_needed, smallest_difference
 from robust.eval.decision.policy import Policy
@@ -105,9 +105,8 @@ def _below_baseline(study: Study, policy: Policy, candidate: CandidateEvidence) 
     mine, other = (study.metric(c, split, CLEAN, metric) for c in (candidate, baseline))
     if mine.value is None or other.value is None or mine.value > other.value:
         return None
-    message = (
-        "{metric} {mine} for {name}, {other} for {baseline} ({scope}; no interval yet: cannot be told from noise)."
-    )
+    message = "{metric} {mine} for {name}, {other} for {baseline}; difference {difference} ({scope})."
+    gap = study.difference(candidate, baseline, split, CLEAN, metric)
     return Risk(
         title="Fine-tuning may have cost accuracy",
         impact="The untouched starting weights may serve users at least as well.",
@@ -115,9 +114,10 @@ def _below_baseline(study: Study, policy: Policy, candidate: CandidateEvidence) 
             message,
             scope(study, split),
             metric=metric,
-            mine=score(mine),
+            mine=bounded(mine),
             name=candidate.name,
-            other=score(other),
+            other=bounded(other),
+            difference=bounded(gap),
             baseline=baseline.name,
         ),
         mitigation="Train longer or on more data, and keep the starting weights as the release to fall back to.",
@@ -128,14 +128,14 @@ def _missed(study: Study, policy: Policy, candidate: CandidateEvidence) -> Risk 
     point = study.point(candidate, policy.judged_on, CLEAN)
     if point is None or point.recall is None or point.recall >= WORTH_A_RISK:
         return None
-    message = "Recall {recall} at threshold {threshold}: {fn} of {n} missed ({scope}; no interval yet)."
+    message = "Recall {recall} at threshold {threshold}: {fn} of {n} missed ({scope})."
     return Risk(
         title="Missed objects at the operating point",
         impact="Objects go unnoticed in production, also in good conditions.",
         cause=fact(
             message,
             scope(study, policy.judged_on),
-            recall=score(point.recall),
+            recall=bounded(study.rate(candidate, policy.judged_on, CLEAN, "recall")),
             threshold=f"{point.threshold:.2f}",
             fn=point.fn,
             n=plural(point.tp + point.fn, "object"),
@@ -148,21 +148,18 @@ def _false_alarms(study: Study, policy: Policy, candidate: CandidateEvidence) ->
     point = study.point(candidate, policy.judged_on, CLEAN)
     if point is None or point.precision is None or point.precision >= WORTH_A_RISK:
         return None
-    message = (
-        "Precision {precision} at threshold {threshold}: {fp} of {n} are false, {fppi} per image "
-        "({scope}; no interval yet)."
-    )
+    message = "Precision {precision} at threshold {threshold}: {fp} of {n} are false, {fppi} per image ({scope})."
     return Risk(
         title="False alarms at the operating point",
         impact="Users act on detections that are not there, and stop trusting the rest.",
         cause=fact(
             message,
             scope(study, policy.judged_on),
-            precision=score(point.precision),
+            precision=bounded(study.rate(candidate, policy.judged_on, CLEAN, "precision")),
             threshold=f"{point.threshold:.2f}",
             fp=point.fp,
             n=plural(point.tp + point.fp, "detection"),
-            fppi=score(point.fppi),
+            fppi=bounded(study.rate(candidate, policy.judged_on, CLEAN, "fppi")),
         ),
         mitigation="Raise the threshold if more misses are bearable (see the curves), or add negative images.",
     )
@@ -175,9 +172,7 @@ def _worst_variant(study: Study, policy: Policy, candidate: CandidateEvidence) -
         return None
     if found.worst >= WORTH_A_RISK * found.clean:
         return None
-    message = (
-        "{metric} falls from {clean} to {worst} on {variant}, {share} of the clean value ({scope}; no interval yet)."
-    )
+    message = "{metric} falls from {clean} to {worst} on {variant}, {share} of the clean value ({scope})."
     return Risk(
         title=f"Largest drop under {found.worst_variant.split('/')[0]}",
         impact="Detection drops most in these conditions; users meet them without warning.",
@@ -185,8 +180,8 @@ def _worst_variant(study: Study, policy: Policy, candidate: CandidateEvidence) -
             message,
             scope(study, policy.judged_on, found.worst_variant),
             metric=metric,
-            clean=score(found.clean),
-            worst=score(found.worst),
+            clean=bounded(study.metric(candidate, policy.judged_on, CLEAN, metric)),
+            worst=bounded(study.metric(candidate, policy.judged_on, found.worst_variant, metric)),
             variant=found.worst_variant,
             share=score(found.worst / found.clean),
         ),

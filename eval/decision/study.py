@@ -9,6 +9,7 @@ from functools import cached_property
 from statistics import fmean
 
 from robust.eval.decision.records import Estimate
+from robust.eval.evidence.compared import ComparisonEvidence, SettingEvidence
 from robust.eval.evidence.records import (
     CandidateEvidence,
     CellEvidence,
@@ -19,7 +20,9 @@ from robust.eval.evidence.records import (
     SplitEvidence,
     VariantEvidence,
 )
-from robust.eval.metrics.records import OperatingPoint, RobustnessEvidence
+from robust.eval.metrics.comparison import Comparison
+from robust.eval.metrics.records import OperatingPoint
+from robust.eval.metrics.robustness_records import RobustnessEvidence
 
 CLEAN = "clean"
 ALL_VARIANTS = "all variants"
@@ -156,25 +159,62 @@ class Study:
         return next((g for g in self.groups if candidate in g.candidates), None)
 
     def metric(self, candidate: CandidateEvidence, split: str, variant: str, metric: str) -> Estimate:
-        """One of the 12 COCO numbers of a cell. Intervals join here once the evidence holds them."""
+        """One of the 12 COCO numbers of a cell with its interval."""
         found = cell(candidate, split, variant)
         if found is None:
             return Estimate.of(None, "not measured")
-        return Estimate.of(getattr(found.coco, metric))
+        return Estimate.of(getattr(found.coco, metric), interval=found.intervals.get(metric))
 
     def mean_metric(self, members: Sequence[CandidateEvidence], split: str, variant: str, metric: str) -> Estimate:
-        """Mean over candidates; missing as soon as one of them is missing."""
+        """Mean over candidates; missing as soon as one of them is missing.
+
+        The interval is that of the setting: it holds the spread of the seeds too, and needs at least three of them.
+        """
         values = [self.metric(c, split, variant, metric) for c in members]
         absent = next((v for v in values if v.value is None), None)
         if absent is not None or not values:
             return Estimate.of(None, absent.missing if absent and absent.missing else "not measured")
-        return Estimate.of(fmean(v.value for v in values if v.value is not None))
+        setting = self.setting(members, split, variant, metric)
+        interval = setting.estimate.interval if setting else None
+        return Estimate.of(fmean(v.value for v in values if v.value is not None), interval=interval)
+
+    def setting(
+        self, members: Sequence[CandidateEvidence], split: str, variant: str, metric: str
+    ) -> SettingEvidence | None:
+        """The estimate of a configuration over its seeds; None when these are not exactly the members of one."""
+        keys = {c.key for c in members}
+        asked = (split, variant, metric)
+        found = self.comparisons.settings
+        return next((s for s in found if (s.split, s.variant, s.metric) == asked and set(s.members) == keys), None)
 
     def difference(
         self, candidate: CandidateEvidence, other: CandidateEvidence, split: str, variant: str, metric: str
     ) -> Estimate:
-        """Candidate minus other on the same cell."""
-        return subtract(self.metric(candidate, split, variant, metric), self.metric(other, split, variant, metric))
+        """Candidate minus other on the same images, with the paired interval if they were compared."""
+        plain = subtract(self.metric(candidate, split, variant, metric), self.metric(other, split, variant, metric))
+        found = self.comparison(candidate, other, split, variant, metric)
+        if found is None or plain.value is None:
+            return plain
+        return Estimate.of(found.difference, interval=found.interval)
+
+    def comparison(
+        self, candidate: CandidateEvidence, other: CandidateEvidence, split: str, variant: str, metric: str
+    ) -> Comparison | None:
+        """The paired comparison of a candidate with another one; None when it was not made in this direction."""
+        return self._compared.get((candidate.key, other.key, split, variant, metric))
+
+    @cached_property
+    def comparisons(self) -> ComparisonEvidence:
+        """All comparisons; empty when none were made."""
+        return self.evidence.comparisons or ComparisonEvidence()
+
+    @cached_property
+    def _compared(self) -> dict[tuple[str, str, str, str, str], Comparison]:
+        pairs = (*self.comparisons.against_baseline, *self.comparisons.between_candidates)
+        return {
+            (p.first, p.second, p.comparison.split, p.comparison.variant, p.comparison.metric): p.comparison
+            for p in pairs
+        }
 
     def retained(self, candidate: CandidateEvidence, split: str, corruption: str | None, metric: str) -> Estimate:
         """Share of the clean value that is kept: mean over severities / clean; over the whole suite when None.
@@ -192,10 +232,11 @@ class Study:
         if not wanted or any(cell(candidate, split, variant) is None for variant in wanted):
             return Estimate.of(None, "not measured")
         if corruption is None:
-            return Estimate.of(robustness.rPC)
+            return Estimate.of(robustness.rPC, interval=robustness.intervals.get("rPC"))
         if corruption not in robustness.corruption_means:
             return Estimate.of(None, "not measured")
-        return ratio(robustness.corruption_means[corruption], robustness.clean)
+        share = ratio(robustness.corruption_means[corruption], robustness.clean)
+        return Estimate.of(share.value, interval=robustness.intervals.get(f"{corruption}/retained"))
 
     def held_out(self, candidate: CandidateEvidence, metric: str) -> Estimate:
         """Mean over the corruptions that training has not seen: mPC over these alone; not defined without any."""
@@ -206,6 +247,14 @@ class Study:
         means = [robustness.corruption_means.get(corruption) if robustness else None for corruption in unseen]
         known = [mean for mean in means if mean is not None]  # each over the same severities, so this mean is fair
         return Estimate.of(fmean(known) if len(known) == len(means) else None, "not measured")
+
+    def rate(self, candidate: CandidateEvidence, split: str, variant: str, measure: str) -> Estimate:
+        """Precision, recall, f1 or fppi of a cell at the candidate's chosen threshold, with its interval."""
+        point = self.point(candidate, split, variant)
+        if point is None:
+            return Estimate.of(None, "not measured")
+        at = next((a for a in candidate.sweep.at_threshold if (a.split, a.variant) == (split, variant)), None)
+        return Estimate.of(getattr(point, measure), interval=at.intervals.get(measure) if at else None)
 
     def point(self, candidate: CandidateEvidence, split: str, variant: str) -> OperatingPoint | None:
         """The operating point of a cell at the candidate's chosen threshold."""

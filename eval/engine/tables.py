@@ -31,7 +31,7 @@ def predictions_to_bytes(predictions: Predictions) -> bytes:
         "category_id": predictions.category_ids,
     }
     meta = {"kind": "predictions", "image_ids": predictions.image_ids.tolist(), "provenance": predictions.provenance}
-    return _write(columns, meta)
+    return write_table(columns, meta)
 
 
 def read_predictions(source: Path | bytes) -> Predictions:
@@ -40,7 +40,7 @@ def read_predictions(source: Path | bytes) -> Predictions:
     Raises:
         IntegrityError: the file is damaged or of another kind.
     """
-    columns, meta = _read(source, "predictions")
+    columns, meta = read_table(source, "predictions")
     image_ids = np.asarray(meta["image_ids"], dtype=np.int64)
     return Predictions(
         image_ids,
@@ -73,7 +73,7 @@ def ground_truth_to_bytes(truth: GroundTruth) -> bytes:
         "groups": list(truth.groups),
         "categories": [[category.id, category.name] for category in truth.categories],
     }
-    return _write(columns, meta)
+    return write_table(columns, meta)
 
 
 def read_ground_truth(source: Path | bytes) -> GroundTruth:
@@ -82,7 +82,7 @@ def read_ground_truth(source: Path | bytes) -> GroundTruth:
     Raises:
         IntegrityError: the file is damaged or of another kind.
     """
-    columns, meta = _read(source, "ground_truth")
+    columns, meta = read_table(source, "ground_truth")
     image_ids = np.asarray(meta["image_ids"], dtype=np.int64)
     return GroundTruth(
         image_ids=image_ids,
@@ -99,7 +99,8 @@ def read_ground_truth(source: Path | bytes) -> GroundTruth:
     )
 
 
-def _write(columns: dict[str, NDArray[Any]], meta: dict[str, Any]) -> bytes:
+def write_table(columns: dict[str, NDArray[Any]], meta: dict[str, Any]) -> bytes:
+    """Serialise columns of one length, with plain JSON values beside them; ``meta["kind"]`` names what they are."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -110,7 +111,12 @@ def _write(columns: dict[str, NDArray[Any]], meta: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _read(source: Path | bytes, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def read_table(source: Path | bytes, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read columns and what stands beside them.
+
+    Raises:
+        IntegrityError: the file is damaged or of another kind.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

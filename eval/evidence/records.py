@@ -11,20 +11,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from robust.eval.metrics.records import (
-    CocoMetrics,
-    MissRate,
-    OperatingPoint,
-    Record,
-    RobustnessEvidence,
-    Share,
-    StratumMetrics,
-    StratumRecall,
-    ThresholdChoice,
-)
+from robust.corruptions.records import CLEAN
+from robust.eval.evidence.compared import ComparisonEvidence
+from robust.eval.metrics.bands import Bands
+from robust.eval.metrics.calibration import Calibration
+from robust.eval.metrics.certificate import Certificate
+from robust.eval.metrics.error_types import ErrorBreakdown, ErrorChange
+from robust.eval.metrics.interval import Interval
+from robust.eval.metrics.lrp import LrpOptimum
+from robust.eval.metrics.misses import MissKinds
+from robust.eval.metrics.records import CocoMetrics, MissRate, OperatingPoint, Record, Share, ThresholdChoice
+from robust.eval.metrics.resampling import Resampling
+from robust.eval.metrics.robustness_records import RobustnessEvidence
+from robust.eval.metrics.stratum_records import StratumMetrics, StratumRecall
+from robust.eval.metrics.threshold_certainty import MaxMin, ThresholdCertainty
 from robust.eval.metrics.thresholds import operating_point
+from robust.eval.metrics.worst_images import WorstImages
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Raised when a reader of the version before would misread a file; see `robust.eval.evidence.parse`."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -98,22 +103,29 @@ class SuiteEvidence(Record):
 class CellEvidence(Record):
     """One candidate on one variant of one split.
 
-    ``miss_rate`` is None and ``strata`` is empty in evidence that was written before they were measured.
+    ``intervals`` has one entry for each of the 12 COCO numbers, and for MR-2, recall_at_fppi_0.1 and recall_at_fppi_1.
+    ``error_changes``: what the variant adds to each kind of error of the clean images, paired; empty for other cells.
     """
 
     split: str
     variant: str
     key: Sha256
     n_detections: int
+    n_units: Annotated[int, Field(ge=0)] = 0
     coco: CocoMetrics
     miss_rate: MissRate | None = None
+    intervals: dict[str, Interval] = Field(default_factory=dict)
     strata: tuple[StratumMetrics, ...] = ()
+    errors: ErrorBreakdown | None = None
+    error_changes: tuple[ErrorChange, ...] = ()
+    calibration: Calibration | None = None
 
 
 class Curve(Record):
     """The sweep of one candidate on one variant of one split, at IoU 0.5.
 
-    Only the counts are stored, one of each for every threshold; the rates follow from them.
+    Only the counts are stored, one of each for every threshold; the rates follow from them. ``bands`` are the intervals
+    of the rates.
     """
 
     split: str
@@ -123,9 +135,19 @@ class Curve(Record):
     thresholds: tuple[Share, ...]
     tp: tuple[int, ...]
     fp: tuple[int, ...]
+    bands: Bands | None = None
 
     @classmethod
-    def of(cls, split: str, variant: str, points: Sequence[OperatingPoint], *, n_images: int, n_objects: int) -> Curve:
+    def of(
+        cls,
+        split: str,
+        variant: str,
+        points: Sequence[OperatingPoint],
+        *,
+        n_images: int,
+        n_objects: int,
+        bands: Bands | None = None,
+    ) -> Curve:
         """Make a curve of operating points with rising thresholds."""
         return cls(
             split=split,
@@ -135,6 +157,7 @@ class Curve(Record):
             thresholds=tuple(point.threshold for point in points),
             tp=tuple(point.tp for point in points),
             fp=tuple(point.fp for point in points),
+            bands=bands,
         )
 
     @model_validator(mode="after")
@@ -162,11 +185,26 @@ class CellRecalls(Record):
     strata: tuple[StratumRecall, ...]
 
 
+class CellAtThreshold(Record):
+    """One cell at the chosen threshold, which is the same in all of them.
+
+    ``intervals`` are of precision, recall, f1 and fppi.
+    """
+
+    split: str
+    variant: str
+    intervals: dict[str, Interval]
+    misses: MissKinds
+    worst: WorstImages
+
+
 class SweepEvidence(Record):
     """Confidence sweep: curves for every cell, and the choice.
 
-    ``recalls`` holds every cell at the chosen threshold; it is empty when none was chosen, and in evidence that was
-    written before kinds of objects were told apart.
+    ``recalls`` and ``at_threshold`` hold every cell at the chosen threshold; they are empty when none was chosen.
+    ``certainty``, ``certificates`` and ``lrp`` are from the split that the threshold was chosen on; None and empty
+    without one. ``max_min`` has one entry for each split that was shown in several variants; on the split that judges
+    it describes, and is not for choosing.
     """
 
     start: Share
@@ -175,6 +213,11 @@ class SweepEvidence(Record):
     choice: ThresholdChoice
     curves: tuple[Curve, ...]
     recalls: tuple[CellRecalls, ...] = ()
+    certainty: ThresholdCertainty | None = None
+    certificates: tuple[Certificate, ...] = ()
+    lrp: LrpOptimum | None = None
+    max_min: tuple[MaxMin, ...] = ()
+    at_threshold: tuple[CellAtThreshold, ...] = ()
 
 
 class TrainingEvidence(Record):
@@ -206,14 +249,18 @@ class ConfigurationEvidence(Record):
 
 
 class CandidateEvidence(Record):
-    """One candidate or baseline with everything measured on it."""
+    """One candidate or baseline with everything measured on it.
+
+    Detections that came as a file have no weights: then ``weights_sha256`` is the hash of the file or files, and size,
+    parameters and image size are not known.
+    """
 
     name: str
     role: Literal["candidate", "baseline"]
     weights_sha256: Sha256
-    weights_bytes: int
-    parameters: int
-    imgsz: int
+    weights_bytes: int | None
+    parameters: int | None
+    imgsz: int | None
     seed: int | None
     configuration: ConfigurationEvidence
     baseline: str | None
@@ -227,7 +274,18 @@ class CandidateEvidence(Record):
     @property
     def identity(self) -> tuple[str, str, int]:
         """What makes it one candidate, whatever it is called: role, run or weights, and size."""
-        return self.role, self.training.run_id if self.training else self.weights_sha256, self.imgsz
+        return self.role, self.training.run_id if self.training else self.weights_sha256, self.imgsz or 0
+
+    @property
+    def judged_on(self) -> str:
+        """The split with corrupted variants, or the first one."""
+        corrupted = (cell.split for cell in self.cells if cell.variant != CLEAN)
+        return next(corrupted, self.cells[0].split)
+
+    @property
+    def key(self) -> str:
+        """The identity as text, by which comparisons name it."""
+        return ":".join(map(str, self.identity))
 
 
 class NotEvaluated(Record):
@@ -238,15 +296,31 @@ class NotEvaluated(Record):
     reason: str
 
 
-class Evidence(Record):
-    """Everything a decision may be made from."""
+class RefinedEvidence(Record):
+    """A number of one candidate whose interval was made again with more replicates, because a gate was close to it."""
 
-    schema_version: Literal[1] = 1
+    key: str
+    split: str
+    variant: str
+    metric: str
+    replicates: int
+
+
+class Evidence(Record):
+    """Everything a decision may be made from.
+
+    ``comparisons`` are made when the evidence of all candidates is put together; None in that of a single evaluation.
+    """
+
+    schema_version: Literal[2] = 2
     experiment: str
+    resampling: Resampling = Resampling()
     data: DataEvidence
     suite: SuiteEvidence
     candidates: tuple[CandidateEvidence, ...]
     not_evaluated: tuple[NotEvaluated, ...] = ()
+    comparisons: ComparisonEvidence | None = None
+    refined: tuple[RefinedEvidence, ...] = ()
     environment: dict[str, str]
 
     def to_json(self) -> str:

@@ -122,13 +122,11 @@ def limits(view: View) -> tuple[str, ...]:
     cells = [(c, v.name) for c in view.study.everybody for v in suite.variants]
     absent = sum(cell(c, view.judged_on, name) is None for c, name in cells)
     said = []
-    if any(gate.estimate.value is not None and not gate.estimate.has_interval for gate in view.decision.gates):
-        said.append(
-            "No interval is computed yet: no gate about a metric can pass, no difference can be told from noise."
-        )
+    without = [gate for gate in view.decision.gates if gate.estimate.note and not gate.estimate.has_interval]
+    said += [f"No interval for {gate.gate}: {gate.estimate.note}." for gate in without]
     said += [
         f"Latency, memory use and exported files: {NOT_MEASURED}.",
-        "Over-fitting, calibration of the scores, and the kinds of errors: not assessed.",
+        "Over-fitting: not assessed.",
         *conditions_said(view),
         f"Every other condition, place and camera: {NOT_MEASURED}.",
         "The near-duplicate check finds copies that look alike, not images of the same scene from another view.",

@@ -6,7 +6,7 @@ from robust.eval.decision.claims import listed, plural, score
 from robust.eval.decision.study import CLEAN
 from robust.eval.evidence.records import CandidateEvidence, VariantEvidence
 from robust.eval.report.context import Row, Table
-from robust.eval.report.view import OBSERVED, View, number, whole
+from robust.eval.report.view import BRACKETS, View, number, whole
 
 RECORDED_COLUMNS = ("AP", "AP50", "AP75", "AR100")
 
@@ -86,10 +86,7 @@ def _held_out(view: View, candidate: CandidateEvidence) -> str:
     over = f"the same {unseen}" if untouched else f"the {unseen} that training has not seen"
     if mean.value is None:
         return f"{candidate.name}: mean {view.metric} over {over}: {mean.missing}."
-    return (
-        f"{candidate.name}: mean {view.metric} {score(mean)} over {over} "
-        f"({view.counts(view.judged_on)} when clean; no interval yet)."
-    )
+    return f"{candidate.name}: mean {view.metric} {score(mean)} over {over} ({view.counts(view.judged_on)} when clean)."
 
 
 def recorded_table(view: View) -> Table:
@@ -108,7 +105,7 @@ def recorded_table(view: View) -> Table:
         for candidate in view.shown
     )
     caption = (
-        f"Recorded conditions, on images and labels of their own, all thresholds from 0.001 up. {OBSERVED} A number "
+        f"Recorded conditions, on images and labels of their own, all thresholds from 0.001 up. {BRACKETS} A number "
         "here cannot be set against a clean one: they are not the clean images."
     )
     return Table("recorded", caption, ("Set, model", "Images", "Objects", *RECORDED_COLUMNS), rows)

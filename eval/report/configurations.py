@@ -8,7 +8,7 @@ from robust.eval.decision.study import CLEAN, Group
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.report.charts import Axis, Point, Series, fitted_axis, plot
 from robust.eval.report.context import Case, Cell, Chart, Row, Table
-from robust.eval.report.view import OBSERVED, View, number, text, whole
+from robust.eval.report.view import BRACKETS, View, number, text, whole
 
 MAX_LETTERS = 26
 
@@ -24,7 +24,7 @@ def configuration_table(view: View) -> Table:
     )  # fmt: skip
     caption = (
         f"Means over seeds on clean images, {view.counts(val)}; {view.counts(test)}. Range: highest minus lowest seed. "
-        f"Values on the selection split flatter the first row, because it was selected there. {OBSERVED}"
+        f"Values on the selection split flatter the first row, because it was selected there. {BRACKETS}"
     )
     return Table("configurations", caption, columns, tuple(rows))
 
@@ -62,7 +62,7 @@ def candidate_table(view: View) -> Table:
     rows += [_candidate_row(view, c) for c in view.study.baselines]
     caption = (
         f"Clean images; {view.counts(val)}; {view.counts(test)}. Precision and recall at each one's own chosen "
-        f"threshold, IoU 0.5. {OBSERVED}"
+        f"threshold, IoU 0.5. {BRACKETS}"
     )
     return Table("candidates", caption, columns, tuple(rows))
 
@@ -72,7 +72,6 @@ def _other(metric: str) -> str:
 
 
 def _candidate_row(view: View, candidate: CandidateEvidence) -> Row:
-    point = view.study.point(candidate, view.judged_on, CLEAN)
     cells = (
         text(candidate.configuration.label),
         text(candidate.seed if candidate.role == "candidate" else "baseline"),
@@ -81,8 +80,7 @@ def _candidate_row(view: View, candidate: CandidateEvidence) -> Row:
         number(view.study.metric(candidate, view.judged_on, CLEAN, _other(view.metric))),
         number(view.study.retained(candidate, view.judged_on, None, view.metric)),
         Cell(view.threshold_of(candidate), "number"),
-        number(point.precision if point else None, "not defined" if point else "not measured"),
-        number(point.recall if point else None, "not defined" if point else "not measured"),
+        *(number(view.study.rate(candidate, view.judged_on, CLEAN, rate)) for rate in ("precision", "recall")),
     )
     proposed = candidate.name == view.decision.candidate
     return Row(candidate.name + (" (proposed)" if proposed else ""), cells, "chosen" if proposed else candidate.role)
@@ -128,7 +126,7 @@ def _seed_chart(view: View, split: str) -> Chart | None:
         title=f"{view.metric} of every seed, clean {split} images",
         description=(
             f"One point for each training run. {key}. The vertical axis fits the points and need not start at 0. "
-            f"{where}; no interval."
+            f"{where}; intervals are in the tables."
         ),
         plot=plot(axis, fitted_axis(view.metric, known), series),
         table=Table(f"{name}-data", f"{view.metric} on clean images, {where}", columns, tuple(rows)),

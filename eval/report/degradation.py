@@ -6,10 +6,11 @@ from robust.eval.decision.claims import score
 from robust.eval.decision.records import Estimate
 from robust.eval.decision.study import CLEAN, ratio, robustness_of
 from robust.eval.evidence.records import CandidateEvidence
-from robust.eval.metrics.records import BreakingPoint, RobustnessEvidence
+from robust.eval.metrics.interval import Interval
+from robust.eval.metrics.robustness_records import BreakingPoint, RobustnessEvidence
 from robust.eval.report.charts import NARROW, Axis, Series, plot, unit_axis
 from robust.eval.report.context import Cell, Chart, Fact, Row, Table
-from robust.eval.report.view import NOT_MEASURED, OBSERVED, View, number
+from robust.eval.report.view import BRACKETS, NOT_MEASURED, View, number
 
 HEAT_STEPS = (0.9, 0.75, 0.6, 0.45, 0.3)
 """Retained shares at which a cell of the table gets one step darker."""
@@ -34,7 +35,7 @@ MIN_SEVERITIES = 2
 
 def degradation_note(view: View) -> str:
     """How to read the table, as far as its columns go."""
-    return _NOTE + (_AREA if _has_areas(view) else "") + _HALF + OBSERVED
+    return _NOTE + (_AREA if _has_areas(view) else "") + _HALF + BRACKETS
 
 
 def _has_areas(view: View) -> bool:
@@ -77,7 +78,8 @@ def _row(view: View, corruption: str, candidate: CandidateEvidence, severities: 
     kept = view.study.retained(candidate, view.judged_on, corruption, view.metric)
     found = robustness_of(candidate, view.metric)
     mean = found.corruption_means.get(corruption) if found else None
-    mean_cell = number(Estimate.of(mean, kept.missing or "not defined"))
+    bounds = found.intervals.get(f"{corruption}/mean") if found else None
+    mean_cell = number(Estimate.of(mean, kept.missing or "not defined", interval=bounds))
     area, half = _ladder_cells(found, corruption, kept)
     summary = (mean_cell, number(kept), *((area,) if _has_areas(view) else ()), half)
     return Row(f"{corruption}, {_named(candidate)}", (number(clean), *cells, *summary), candidate.role)
@@ -116,25 +118,34 @@ def degradation_facts(view: View) -> tuple[Fact, ...]:
         kept = view.study.retained(candidate, view.judged_on, None, view.metric)
         corruption = variant = kept.missing or NOT_MEASURED
         if found is not None and kept.value is not None:
-            corruption = _worst(view, found.worst_corruption, found.worst_mean, found.clean, "mean ")
-            variant = _worst(view, found.worst_variant, found.worst, found.clean)
+            mean, lowest = (_bounds(found.intervals.get(name)) for name in (f"{found.worst_corruption}/mean", "worst"))
+            corruption = _worst(view, found.worst_corruption, found.worst_mean, found.clean, mean="mean ", bounds=mean)
+            variant = _worst(view, found.worst_variant, found.worst, found.clean, bounds=lowest)
         facts.append(Fact(f"Worst corruption, {_named(candidate)}", corruption))
         facts.append(Fact(f"Worst variant, {_named(candidate)}", variant))
     return tuple(facts)
 
 
-def _worst(view: View, name: str | None, value: float | None, clean: float | None, mean: str = "") -> str:
+def _bounds(found: Interval | None) -> str:
+    return "" if found is None or found.low is None or found.high is None else f"[{found.low:.3f}, {found.high:.3f}]"
+
+
+def _worst(
+    view: View, name: str | None, value: float | None, clean: float | None, *, mean: str = "", bounds: str = ""
+) -> str:
     if name is None or value is None:
         return NOT_MEASURED
     share = score(ratio(value, clean))
-    return f"{name}: {mean}{view.metric} {score(value)}, which is {share} of the clean {score(clean)}; no interval yet"
+    interval = f" {bounds}" if bounds else ""
+    return f"{name}: {mean}{view.metric} {score(value)}{interval}, which is {share} of the clean {score(clean)}"
 
 
 def _suite_row(view: View, candidate: CandidateEvidence, n_severities: int) -> Row:
     clean = view.study.metric(candidate, view.judged_on, CLEAN, view.metric)
     kept = view.study.retained(candidate, view.judged_on, None, view.metric)
     found = robustness_of(candidate, view.metric)
-    mean = number(Estimate.of(found.mPC if found else None, kept.missing or "not defined"))
+    bounds = found.intervals.get("mPC") if found else None
+    mean = number(Estimate.of(found.mPC if found else None, kept.missing or "not defined", interval=bounds))
     blank = Cell("")
     cells = (number(clean), *(blank,) * n_severities, mean, number(kept), *(blank,) * (1 + _has_areas(view)))
     return Row(f"whole suite, {_named(candidate)}", cells, f"{candidate.role} total")
@@ -177,7 +188,9 @@ def _chart(view: View, corruption: str) -> Chart:
     return Chart(
         id=f"chart-degradation-{view.study.corruptions.index(corruption)}",
         title=f"{view.metric} under {corruption}",
-        description=f"{view.metric} from clean to severity {severities[-1]} of {corruption}; {where}; no interval.",
+        description=(
+            f"{view.metric} from clean to severity {severities[-1]} of {corruption}; {where}; intervals: see tables."
+        ),
         plot=plot(axis, unit_axis(view.metric), series, width=NARROW),
         table=Table(
             f"chart-degradation-{view.study.corruptions.index(corruption)}-data",

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from robust.eval.decision.claims import plural, score
 from robust.eval.decision.study import CLEAN, cell
 from robust.eval.evidence.records import CandidateEvidence
-from robust.eval.metrics.records import MissRate, StratumMetrics, StratumRecall
+from robust.eval.metrics.records import MissRate
 from robust.eval.metrics.strata import MIN_OBJECTS
+from robust.eval.metrics.stratum_records import StratumMetrics, StratumRecall
 from robust.eval.report.context import Cell, Row, Table
-from robust.eval.report.view import NOT_MEASURED, OBSERVED, View, number, whole
+from robust.eval.report.view import BRACKETS, NOT_MEASURED, View, number, whole
 
 TOO_FEW = "too few objects"
 
@@ -31,7 +32,7 @@ STRATA_NOTE = (
     "which neither the labels nor the variant say anything counts as wholly visible. In AP50 all other kinds are "
     "ignored; a false alarm belongs to no kind and counts in full against each, so rows compare models and do not add "
     "up. Recall is at each model's own chosen threshold. "
-    f"Fewer than {MIN_OBJECTS} objects are counted and not measured; kinds without any are left out. {OBSERVED}"
+    f"Fewer than {MIN_OBJECTS} objects are counted and not measured; kinds without any are left out. {BRACKETS}"
 )
 
 
@@ -48,7 +49,7 @@ def miss_rate_table(view: View) -> Table:
     caption = (
         f"What is missed when few false alarms are allowed, {view.counts(view.judged_on)} when clean; IoU 0.5. MR^-2 "
         "is the log-average miss rate: the geometric mean of the shares that are missed at nine values from 0.01 to 1 "
-        f"false positives per image; the lower, the less is missed. {_allowance(view)}{OBSERVED}"
+        f"false positives per image; the lower, the less is missed. {_allowance(view)}{BRACKETS}"
     )
     return Table("miss-rates", caption, columns, tuple(rows))
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from robust.eval.decision.claims import score
 from robust.eval.decision.study import CLEAN, THRESHOLD_TOLERANCE, curve
-from robust.eval.evidence.records import CandidateEvidence
-from robust.eval.metrics.records import OperatingPoint
+from robust.eval.evidence.records import CandidateEvidence, SweepEvidence
+from robust.eval.metrics.records import OperatingPoint, ThresholdConstraints
 from robust.eval.report.charts import Axis, Point, Series, plot, rising_axis, unit_axis
 from robust.eval.report.context import Chart, Fact, Row, Table
-from robust.eval.report.view import NOT_MEASURED, OBSERVED, View, number, whole
+from robust.eval.report.view import BRACKETS, NOT_MEASURED, View, number, whole
 
 RATES = ("Precision", "Recall", "F1", "False positives per image")
 COUNTS = ("Found (TP)", "False (FP)", "Missed (FN)")
@@ -35,8 +35,24 @@ def operating_facts(view: View) -> tuple[Fact, ...]:
         Fact("Constraints", constraints or "none given"),
         Fact("Result of the rule", choice.reason),
         Fact("Read on", f"{view.counts(view.judged_on)}; a detection counts at IoU 0.5"),
-        Fact("Certainty", "no interval yet: neither the threshold nor its rates carry one"),
+        *_certainty(view.candidate.sweep),
     )
+
+
+def _certainty(sweep: SweepEvidence) -> tuple[Fact, ...]:
+    """How sure the choice is, what the images can guarantee, and second opinions."""
+    found = sweep.certainty
+    if found is None:
+        return (Fact("Certainty", NOT_MEASURED),)
+    facts = [Fact("Certainty", found.wording)]
+    if sweep.choice.constraints != ThresholdConstraints():
+        facts.append(Fact("Thresholds shown to meet the constraints", found.certified_reason))
+    facts += [Fact(f"Guarantee ({one.method})", one.sentence) for one in sweep.certificates]
+    if sweep.lrp is not None and sweep.lrp.threshold is not None:
+        error = f"localisation recall precision error (oLRP {score(sweep.lrp.olrp)})"
+        facts.append(Fact("Second opinion", f"{sweep.lrp.threshold:.2f} has the smallest {error}"))
+    facts += [Fact(f"Highest floor over the variants of {one.split}", one.reason) for one in sweep.max_min]
+    return tuple(facts)
 
 
 def operating_table(view: View) -> Table:
@@ -49,12 +65,20 @@ def operating_table(view: View) -> Table:
         places[view.judged_on, CLEAN] = view.judged_on
         for variant in view.study.evidence.suite.variants:
             places[view.judged_on, variant.name] = "recorded" if variant.recorded else view.judged_on
-        rows = [_point_row(f"{v} ({mark})", view.study.point(candidate, s, v)) for (s, v), mark in places.items()]
+        rows = [_cell_row(view, candidate, (s, v), f"{v} ({mark})") for (s, v), mark in places.items()]
     caption = (
         f"{view.name} at confidence threshold {view.threshold_of(candidate)} and IoU 0.5, the same everywhere; "
-        f"{view.counts(view.judged_on)} when clean; TP + FN are the objects of each variant. {OBSERVED}"
+        f"{view.counts(view.judged_on)} when clean; TP + FN are the objects of each variant. {BRACKETS}"
     )
     return Table("operating", caption, ("Variant (split)", *RATES, *COUNTS), tuple(rows))
+
+
+def _cell_row(view: View, candidate: CandidateEvidence, place: tuple[str, str], header: str) -> Row:
+    point = view.study.point(candidate, *place)
+    if point is None:
+        return _point_row(header, point)
+    rates = tuple(number(view.study.rate(candidate, *place, rate)) for rate in ("precision", "recall", "f1", "fppi"))
+    return Row(header, (*rates, whole(point.tp), whole(point.fp), whole(point.fn)))
 
 
 def _point_row(header: str, point: OperatingPoint | None, style: str = "") -> Row:
@@ -132,7 +156,7 @@ def _rates_chart(view: View, candidate: CandidateEvidence, points: tuple[Operati
         description=(
             f"Lines of precision, recall and F1 of {candidate.name} for thresholds {candidate.sweep.start:.2f} to "
             f"{candidate.sweep.stop:.2f}; the chosen threshold is {view.threshold_of(candidate)}. "
-            f"{view.counts(split)}; no interval."
+            f"{view.counts(split)}; intervals are in the tables."
         ),
         plot=plot(_x_axis(candidate), unit_axis("value"), series, rules=_rules(candidate)),
         table=Table("chart-rates-data", f"Numbers of the chart, {view.counts(split)}", columns, rows),
@@ -148,7 +172,7 @@ def _alarms_chart(view: View, candidate: CandidateEvidence, points: tuple[Operat
         title=f"False positives per image by confidence threshold, clean {split} images",
         description=(
             f"Line of the false positives per image of {candidate.name} by threshold; the chosen threshold is "
-            f"{view.threshold_of(candidate)}. {view.counts(split)}; no interval."
+            f"{view.threshold_of(candidate)}. {view.counts(split)}; intervals are in the tables."
         ),
         plot=plot(_x_axis(candidate), rising_axis("false positives per image", known), series, rules=_rules(candidate)),
         table=Table(

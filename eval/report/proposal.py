@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from robust.eval.decision.claims import plural, signed
+from robust.eval.decision.claims import interval, plural, signed
 from robust.eval.decision.study import CLEAN
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.report.context import Cell, Code, Fact, Row, Table
-from robust.eval.report.view import NOT_MEASURED, OBSERVED, View, number
+from robust.eval.report.view import BRACKETS, NOT_MEASURED, View, number
 
 
 def objectives(view: View) -> tuple[Fact, ...]:
@@ -59,10 +59,16 @@ def candidate_facts(view: View) -> tuple[Fact, ...]:
         Fact("Run status", candidate.training.status if candidate.training else "not known"),
         *(Fact(name, f"{v:g}" if isinstance(v, float) else str(v)) for name, v in parameters.items() if v is not None),
         Fact("Parameters not known", ", ".join(name for name, v in parameters.items() if v is None) or "none"),
-        Fact("Network size", f"{candidate.parameters:,} parameters, {candidate.weights_bytes / 1e6:.1f} MB file"),
+        Fact("Network size", _network_size(candidate)),
         Fact("Selection rule", selection.rule),
         Fact("What the rule said", selection.reason),
     )
+
+
+def _network_size(candidate: CandidateEvidence) -> str:
+    if candidate.parameters is None or candidate.weights_bytes is None:
+        return "not known: detections came as a file, without weights"
+    return f"{candidate.parameters:,} parameters, {candidate.weights_bytes / 1e6:.1f} MB file"
 
 
 def candidate_metrics(view: View) -> Table:
@@ -80,7 +86,7 @@ def candidate_metrics(view: View) -> Table:
     against = view.baseline.name if view.baseline else "not evaluated"
     caption = (
         f"{view.name} on clean images, all thresholds from 0.001 up; {view.counts(val)} (selected there, so these "
-        f"flatter it); {view.counts(test)}. Baseline: {against}. {OBSERVED}"
+        f"flatter it); {view.counts(test)}. Baseline: {against}. {BRACKETS}"
     )
     return Table("candidate-metrics", caption, columns, rows)
 
@@ -91,5 +97,8 @@ def _metric_row(view: View, candidate: CandidateEvidence, metric: str) -> Row:
     if view.baseline is None:
         return Row(metric, (*cells, number(None, NOT_MEASURED), number(None, NOT_MEASURED)))
     gap = study.difference(candidate, view.baseline, test, CLEAN, metric)
-    difference = Cell(signed(gap), "number" if gap.value is not None else "missing")
+    difference = Cell(
+        f"{signed(gap)} {interval(gap)}" if gap.has_interval else signed(gap),
+        "number" if gap.value is not None else "missing",
+    )
     return Row(metric, (*cells, number(study.metric(view.baseline, test, CLEAN, metric)), difference))

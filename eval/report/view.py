@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from robust.eval.decision.claims import plural, score
+from robust.eval.decision.claims import interval, plural, score
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Decision, Estimate
 from robust.eval.decision.study import Study
@@ -14,7 +14,10 @@ from robust.eval.report.card import Card
 from robust.eval.report.context import Cell
 
 NOT_MEASURED = "not measured"
-OBSERVED = "Observed values, no interval: no difference can be told from noise."
+BRACKETS = (
+    "In brackets: the 95 % interval; a value without one is as observed. Whether two models differ is told by the "
+    "paired difference, not by whether their intervals overlap."
+)
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,10 @@ class View:
 
 
 def number(value: Estimate | float | None, missing: str = "not defined") -> Cell:
-    """A cell with a value of three digits, or the reason why there is none."""
+    """A cell with a value of three digits and its interval, or the reason why there is none."""
     if isinstance(value, Estimate):
-        return Cell(score(value), "number" if value.value is not None else "missing")
+        words = f"{score(value)} {interval(value)}" if value.has_interval else score(value)
+        return Cell(words, "number" if value.value is not None else "missing")
     return Cell(score(value), "number") if value is not None else Cell(missing, "missing")
 
 

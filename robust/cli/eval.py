@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from robust.cli import options
 from robust.cli.output import echo_json, echo_table
+from robust.cli.predictions import GRAMMAR
 from robust.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ _MOST_COLUMNS = 8  # corruptions side by side; more do not fit a terminal
 @options.run_id
 @options.experiment
 @options.weights
+@click.option(
+    "--predictions",
+    multiple=True,
+    metavar=GRAMMAR,
+    help="Detections of any tool in place of a model, as a COCO result file; may be repeated.",
+)
 @options.required_data
 @options.split
 @options.suite
@@ -33,8 +40,9 @@ _MOST_COLUMNS = 8  # corruptions side by side; more do not fit a terminal
     "--variant",
     "variants",
     multiple=True,
-    metavar="DIR|NAME=DATA",
-    help="A set built by `robust variants build`, or real images of a condition under a name; may be repeated.",
+    metavar="DIR|NAME=DATA|[NAME:]VARIANT=FILE",
+    help="A set built by `robust variants build`, or real images of a condition under a name; with --predictions, "
+    "detections on a variant of the suite. May be repeated.",
 )
 @click.option(
     "--trained-on",
@@ -65,8 +73,19 @@ def eval_command(as_json: bool, tracking_uri: str, executor: str, workers: int |
     --variant DIR takes corrupted images from disk instead of making them: the results are the same. --variant
     real_night=night.yaml measures real images, with labels of their own, as a column beside the suite and outside of
     its means.
+
+    --predictions results.json measures detections that another tool made; no model is run, and no image is needed.
+    Several files are named by split and, where there are several detectors, by name: --predictions a:val=a_val.json
+    --predictions a:test=a_test.json. Files without a name belong together where there is one for each split, otherwise
+    those with the same stem do. --variant night/3=night3.json (a:night/3=...) adds detections on a variant; where the
+    variant changes the labels (crowd, occlusion, angles), --variant DIR must give the built set. --baseline is then a
+    result file, or the name of one of the detectors.
     """
     from robust.cli.progress import Progress
+
+    if given["predictions"]:
+        _eval_predictions(as_json, tracking_uri, given)
+        return
     from robust.eval.engine.executors import make_executor
     from robust.eval.evaluate import evaluate
     from robust.eval.tracking.store import Store
@@ -88,6 +107,26 @@ def eval_command(as_json: bool, tracking_uri: str, executor: str, workers: int |
             f"Next: {_report_command(evaluation, given, tracking_uri)}",
             err=True,
         )
+
+
+def _eval_predictions(as_json: bool, tracking_uri: str, given: dict[str, Any]) -> None:
+    from robust.cli.predictions import results_request
+    from robust.cli.progress import Progress
+    from robust.eval.evaluate_results import evaluate_results
+    from robust.eval.tracking.store import Store
+
+    request = results_request(given)
+    with Progress("Measuring", "cells") as progress:
+        found = evaluate_results(request, Store.open(tracking_uri), on_progress=progress)
+    for note in found.notes:
+        click.echo(f"Note: {note}", err=True)
+    evaluation = found.evaluation
+    if as_json:
+        echo_json({"run_ids": evaluation.run_ids, "evidence": evaluation.evidence})
+        return
+    _show(evaluation)
+    n_cells, command = evaluation.filled.n_cells, _report_command(evaluation, given, tracking_uri)
+    click.echo(f"{n_cells} cells from files; no model was run. Next: {command}", err=True)
 
 
 def _request(given: dict[str, Any]) -> Any:
@@ -171,7 +210,6 @@ def _show(evaluation: Evaluation) -> None:
     With many corruptions the table is turned: one line each, and one column a candidate.
     """
     from robust.eval.decision.study import Study
-    from robust.eval.evaluation_run import judged_split
 
     evidence = evaluation.evidence
     study = Study(evidence)
@@ -179,6 +217,7 @@ def _show(evaluation: Evaluation) -> None:
     recorded = [variant.name for variant in evidence.suite.variants if variant.recorded]
     corruptions = list(dict.fromkeys(variant.corruption for variant in simulated))
     seen = {variant.corruption for variant in simulated if variant.trained_on}
+    splits = [cell.split for cell in evidence.candidates[0].cells if cell.variant == "clean"]
     rows = []
     for candidate in evidence.candidates:
         clean = {cell.split: cell.coco.AP50 for cell in candidate.cells if cell.variant == "clean"}
@@ -187,18 +226,17 @@ def _show(evaluation: Evaluation) -> None:
         total = [aggregate.mPC, aggregate.rPC] if aggregate else [None, None]
         total += [study.held_out(candidate, "AP50").value] if seen else []
         real = {cell.variant: cell.coco.AP50 for cell in candidate.cells if cell.variant in recorded}
-        rows.append((candidate.name, candidate.role, *clean.values(), *means, *total, *map(real.get, recorded)))
-    splits = [f"{cell.split} AP50" for cell in evidence.candidates[0].cells if cell.variant == "clean"]
+        rows.append((candidate.name, candidate.role, *map(clean.get, splits), *means, *total, *map(real.get, recorded)))
     marked = [f"{name} (seen in training)" if name in seen else name for name in corruptions]
     unseen = ["mPC, unseen only"] if seen else []
     real_names = [f"{name} (recorded)" for name in recorded]
-    columns = (*splits, *marked, "mPC", "rPC", *unseen, *real_names)
+    columns = (*(f"{split} AP50" for split in splits), *marked, "mPC", "rPC", *unseen, *real_names)
     if len(corruptions) > _MOST_COLUMNS:
         names = [c.name if c.role == "candidate" else f"{c.name} ({c.role})" for c in evidence.candidates]
         echo_table(("AP50", *names), [(column, *(row[2 + i] for row in rows)) for i, column in enumerate(columns)])
     else:
         echo_table(("name", "role", *columns), rows)
-    for leak in study.leaks(judged_split(evidence.candidates[0])):
+    for leak in study.leaks(evidence.candidates[0].judged_on):
         if leak.n_identical:
             shared = f"{' and '.join(leak.splits)} share {leak.n_identical} image(s)"
             click.echo(f"Warning: {shared}; the no_leakage gate will say so. See `robust data check`.", err=True)

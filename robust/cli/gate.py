@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from robust.cli import options
-from robust.cli.output import echo_json, echo_table
+from robust.cli.output import bounded_text, echo_json, echo_table
 from robust.cli.study import evidence_file, gather
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def gate_command(
     from robust.eval.decision.policy import read_policy
 
     rules = read_policy(policy)
-    decision = decide(gather(experiment, run_ids, evidence, tracking_uri), rules)
+    decision = decide(gather(experiment, run_ids, evidence, tracking_uri, rules), rules)
     if as_json:
         echo_json(decision)
     else:
@@ -55,6 +55,7 @@ def _show(decision: Decision) -> None:
     echo_table(("outcome", "tier", "gate", "observed", "requirement", "reason"), rows)
 
 
-def _observed(gate: GateResult) -> float | int | None:
+def _observed(gate: GateResult) -> str | int | None:
+    """The value, with its interval where it has one."""
     value = gate.estimate.value
-    return int(value) if value is not None and gate.unit == "count" else value
+    return int(value) if value is not None and gate.unit == "count" else bounded_text(value, gate.estimate)

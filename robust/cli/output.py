@@ -51,3 +51,10 @@ def echo_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for text in texts:
         cells = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(text, widths, right, strict=True))
         click.echo("  ".join(cells).rstrip())
+
+
+def bounded_text(value: float | None, interval: Any) -> str | None:
+    """``0.643 [0.512, 0.758]``; the value alone where there is no interval; None where there is no value."""
+    if value is None or interval is None or interval.low is None:
+        return None if value is None else f"{value:.3f}"
+    return f"{value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

@@ -48,7 +48,7 @@ def report_command(
             f"The report cannot be written in {lang!r} yet.", "English is the only language so far.", "Use --lang en."
         )
     rules, facts = read_policy(policy), read_card(card)
-    found = gather(experiment, run_ids, evidence, tracking_uri)
+    found = gather(experiment, run_ids, evidence, tracking_uri, rules)
     written = write_report(found, rules, facts, output or Path("robust-report"))
     run = None if evidence else store(written, found, tracking_uri)
     if as_json:

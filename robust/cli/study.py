@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from robust.errors import UsageError
 
 if TYPE_CHECKING:
+    from robust.eval.decision.policy import Policy
     from robust.eval.evidence.records import Evidence
     from robust.eval.report.files import ReportFiles
 
@@ -20,8 +21,13 @@ evidence_file = click.option(
 )
 
 
-def gather(experiment: str | None, run_ids: Sequence[str], evidence: Path | None, tracking_uri: str) -> Evidence:
+def gather(
+    experiment: str | None, run_ids: Sequence[str], evidence: Path | None, tracking_uri: str, policy: Policy
+) -> Evidence:
     """Read the evidence from wherever the options point to.
+
+    Where a gate of the policy lies next to the end of an interval, and stored predictions are at hand, the interval is
+    made again with more replicates; evidence from a file is taken as it is.
 
     Raises:
         UsageError: the options name no place, or two.
@@ -41,7 +47,7 @@ def gather(experiment: str | None, run_ids: Sequence[str], evidence: Path | None
         return read_evidence(evidence)
     from robust.eval.report_run import collect_evidence
 
-    return collect_evidence(experiment=experiment, run_ids=run_ids, tracking_uri=tracking_uri)
+    return collect_evidence(experiment=experiment, run_ids=run_ids, tracking_uri=tracking_uri, policy=policy)
 
 
 def store(written: ReportFiles, evidence: Evidence, tracking_uri: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from robust.cli import options
-from robust.cli.output import echo_json, echo_table
+from robust.cli.output import bounded_text, echo_json, echo_table
 
 _THRESHOLD = click.FloatRange(0, 1)
 
@@ -22,6 +22,20 @@ _THRESHOLD = click.FloatRange(0, 1)
 @click.option("--min-precision", type=_THRESHOLD, help="The threshold must reach this precision on val.")
 @click.option("--max-fppi", type=click.FloatRange(0), help="At most so many false positives an image on val.")
 @click.option("--min-recall", type=_THRESHOLD, help="The threshold must reach this recall on val.")
+@click.option(
+    "--risk",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.10,
+    show_default=True,
+    help="Share of objects missed in an image, on average, that the certificate is asked for.",
+)
+@click.option(
+    "--error",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="How often the certificate may be wrong.",
+)
 @options.output
 @options.tracking_uri
 @options.as_json
@@ -36,15 +50,16 @@ def sweep_command(
     """Choose a confidence threshold from stored predictions.
 
     No model is run. The threshold is chosen on val (highest F1, or highest recall under the given limits) and reported
-    on test and on every variant. Table, JSON and picture go to the evaluation runs, and to the folder of -o.
+    on test and on every variant, all with 95 % intervals. Table, JSON and picture go to the evaluation runs, and to the
+    folder of -o. --json prints everything, also how sure the choice is and what the images can certify.
     """
-    from robust.eval.evidence.assemble import SweepPlan
+    from robust.eval.evidence.sweeping import SweepPlan
     from robust.eval.metrics.records import ThresholdConstraints
     from robust.eval.sweep import sweep_evaluations
     from robust.eval.tracking.store import Store
 
     limits = ThresholdConstraints(**{name: given[name] for name in ("min_precision", "max_fppi", "min_recall")})
-    plan = SweepPlan(given["start"], given["stop"], given["step"], limits)
+    plan = SweepPlan(given["start"], given["stop"], given["step"], limits, risk=given["risk"], error=given["error"])
     swept = sweep_evaluations(Store.open(tracking_uri), plan, experiment=experiment, run_ids=run_ids, output=output)
     if as_json:
         echo_json([{"run_id": s.run_id, "name": s.candidate.name, "sweep": s.candidate.sweep} for s in swept])
@@ -55,10 +70,24 @@ def sweep_command(
 def _show(swept: Any) -> None:
     rows = []
     for one in swept:
-        point = one.point
-        numbers = (point.precision, point.recall, point.f1, point.fppi) if point else (None,) * 4
-        rows.append((one.candidate.name, one.candidate.sweep.choice.threshold, *numbers))
+        rows.append((one.candidate.name, one.candidate.sweep.choice.threshold, *_rates(one)))
     split = swept[0].judged_on
     echo_table(("name", "threshold", *(f"{split} {name}" for name in ("precision", "recall", "F1", "FPPI"))), rows)
+    for one in swept:
+        certainty = one.candidate.sweep.certainty
+        if certainty is not None and not certainty.is_determined:
+            click.echo(f"{one.candidate.name}: {certainty.wording}", err=True)
     for reason in dict.fromkeys(s.candidate.sweep.choice.reason for s in swept if s.point is None):
         click.echo(reason, err=True)
+
+
+def _rates(one: Any) -> tuple[str | None, ...]:
+    """Precision, recall, F1 and FPPI at the chosen threshold, with their intervals."""
+    point = one.point
+    if point is None:
+        return (None,) * 4
+    at = next((a for a in one.candidate.sweep.at_threshold if (a.split, a.variant) == (one.judged_on, "clean")), None)
+    return tuple(
+        bounded_text(getattr(point, name), at.intervals.get(name) if at else None)
+        for name in ("precision", "recall", "f1", "fppi")
+    )

@@ -27,18 +27,10 @@ from robust.eval.evidence.records import (
     TrainingEvidence,
     VariantEvidence,
 )
-from robust.eval.metrics.records import (
-    CocoMetrics,
-    Division,
-    MissRate,
-    OperatingPoint,
-    RobustnessEvidence,
-    StratumMetrics,
-    StratumRecall,
-    ThresholdChoice,
-    ThresholdConstraints,
-)
+from robust.eval.metrics.records import CocoMetrics, MissRate, OperatingPoint, ThresholdChoice, ThresholdConstraints
 from robust.eval.metrics.robustness import robustness as aggregate
+from robust.eval.metrics.robustness_records import RobustnessEvidence
+from robust.eval.metrics.stratum_records import Division, StratumMetrics, StratumRecall
 
 CORRUPTIONS = {"night": 0.11, "occlusion": 0.07, "crowd": 0.05}  # AP50 lost for each step of severity
 N_IMAGES = {"train": 40, "val": 10, "test": 10}

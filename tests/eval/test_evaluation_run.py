@@ -10,14 +10,16 @@ from robust.eval.evaluation_run import (
     artifact_name,
     chosen_point,
     conditions_csv,
-    finished_evidence,
+    finished_part,
     flat_metrics,
-    judged_split,
     sweep_csv,
 )
 from robust.eval.evidence.assemble import merge
 from robust.eval.evidence.parse import parse_evidence
-from robust.eval.evidence.records import Evidence
+from robust.eval.evidence.replicates import Replicates
+from robust.eval.evidence.study import EvidencePart
+from robust.eval.metrics.interval import Interval
+from robust.eval.metrics.resampling import Resampling
 from robust.eval.tracking.records import RunInfo
 
 from .evidence_builder import build_evidence, undefined
@@ -55,7 +57,7 @@ def test_operating_point_is_looked_up_at_the_chosen_threshold() -> None:
 
 
 def test_judged_split_is_the_one_with_variants() -> None:
-    assert judged_split(CANDIDATE) == "test"
+    assert CANDIDATE.judged_on == "test"
 
 
 def test_artifacts_of_the_selection_split_do_not_overwrite_the_judged_ones() -> None:
@@ -68,7 +70,7 @@ def test_evidence_comes_back_from_its_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [('"schema_version": 1', '"schema_version": 99'), ('"experiment"', '"experimnt"'), ("{", "[")]
+    ("before", "after"), [('"schema_version": 2', '"schema_version": "x"'), ('"experiment"', '"experimnt"'), ("{", "[")]
 )
 def test_changed_evidence_is_refused(before: str, after: str) -> None:
     with pytest.raises(DataError, match="not evidence") as error:
@@ -91,13 +93,18 @@ def test_evidence_of_other_data_is_not_merged() -> None:
 
 
 def test_finished_evaluation_without_todays_numbers_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evidence written before kinds of objects were told apart is not kept; its stored cells are measured anew."""
-
-    def one_cell(**change: object) -> Evidence:
-        cells = (CANDIDATE.cells[0].model_copy(update=change), *CANDIDATE.cells[1:])
-        return EVIDENCE.model_copy(update={"candidates": (CANDIDATE.model_copy(update={"cells": cells}),)})
-
+    """Evidence without intervals, or without the replicates behind them, is not kept; its cells are measured anew."""
+    interval = Interval(low=0.1, high=0.2, method="t", n_units=10)
+    with_intervals = CANDIDATE.model_copy(
+        update={"cells": tuple(c.model_copy(update={"intervals": {"AP": interval}}) for c in CANDIDATE.cells)}
+    )
+    replicates = Replicates(Resampling(), {}, {})
     run = RunInfo("r", "eval tiny", "0", "FINISHED")
-    for evidence, kept in ((one_cell(), True), (one_cell(strata=()), False), (one_cell(miss_rate=None), False)):
-        monkeypatch.setattr("robust.eval.evaluation_run.read_evidence", lambda *_, found=evidence: found)
-        assert (finished_evidence(None, run) == evidence) is kept  # type: ignore[arg-type]
+    for candidate, stored, kept in (
+        (with_intervals, replicates, True),
+        (with_intervals, None, False),
+        (CANDIDATE, replicates, False),
+    ):
+        part = EvidencePart(EVIDENCE.model_copy(update={"candidates": (candidate,)}), stored)
+        monkeypatch.setattr("robust.eval.evaluation_run.read_part", lambda *_, found=part: found)
+        assert (finished_part(None, run) is part) is kept  # type: ignore[arg-type]

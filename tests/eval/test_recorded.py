@@ -18,7 +18,7 @@ from robust.eval.decision.policy import read_policy
 from robust.eval.engine import work
 from robust.eval.evaluate import Evaluation, Request, evaluate
 from robust.eval.evaluation_run import flat_metrics
-from robust.eval.evidence.assemble import SweepPlan
+from robust.eval.evidence.sweeping import SweepPlan
 from robust.eval.report.card import read_card
 from robust.eval.report.files import write_report
 from robust.eval.report_run import collect_evidence

@@ -32,7 +32,7 @@ HEAVY = (
     "rich",
     "pandas",
 )
-SHELL_MODULES = {"failures", "options", "output", "progress", "study"}
+SHELL_MODULES = {"failures", "options", "output", "predictions", "progress", "study"}
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def one_difference(estimate: Estimate) -> str:
 def test_a_difference_without_interval_is_only_observed() -> None:
     assert one_difference(Estimate.of(0.1)) == (
         "AP50 0.600 for A, 0.500 for B: observed difference +0.100 (test, clean, 10 images, 47 objects, 2 seeds; "
-        "no interval yet: cannot be told from noise)."
+        "no interval: cannot be told from noise)."
     )
 
 
@@ -176,7 +176,7 @@ def test_risks_and_next_steps_rest_on_facts() -> None:
     study, decision = Study(evidence), decide(evidence, POLICY)
     found = {risk.title: risk for risk in risks(study, POLICY, decision)}
     assert "10 images and 47 objects" in found["Few test images"].cause.text
-    assert "0.181 on night/5" in found["Largest drop under night"].cause.text
+    assert "0.181 (no interval) on night/5" in found["Largest drop under night"].cause.text
     assert "2 distinct seeds" in found["Few seeds"].cause.text
     steps = {step.what: step for step in next_steps(study, POLICY, decision)}
     assert steps["Measure latency and size"].why.startswith("not measured: latency")
@@ -216,7 +216,7 @@ def test_a_claim_about_a_variant_counts_the_objects_of_that_variant() -> None:
         update={"variants": (*evidence.suite.variants[:5], night, *evidence.suite.variants[6:])}
     )
     texts = sentences(evidence.model_copy(update={"suite": suite}))["Robustness of the proposed candidate"]
-    assert any("(test, night/5, 10 images, 61 objects;" in text for text in texts)
+    assert any("(test, night/5, 10 images, 61 objects)" in text for text in texts)
     assert any("(test, all variants, 10 images, 47 objects;" in text for text in texts)
 
 

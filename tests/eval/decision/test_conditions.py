@@ -124,11 +124,11 @@ def test_a_recorded_set_may_share_images_with_the_split_that_judges() -> None:
 @pytest.mark.parametrize(
     ("seen", "corruption", "said"),
     [
-        (("night",), "night", "no interval yet (seen in training)"),
-        (("night",), "crowd", "no interval yet"),
-        (("night",), None, "no interval yet (partly seen in training)"),
-        (("night", "occlusion", "crowd"), None, "no interval yet (seen in training)"),
-        ((), None, "no interval yet"),
+        (("night",), "night", "no interval: none was computed (seen in training)"),
+        (("night",), "crowd", "no interval: none was computed"),
+        (("night",), None, "no interval: none was computed (partly seen in training)"),
+        (("night", "occlusion", "crowd"), None, "no interval: none was computed (seen in training)"),
+        ((), None, "no interval: none was computed"),
     ],
 )
 def test_a_gate_says_when_training_has_seen_what_it_reads(

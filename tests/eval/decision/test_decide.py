@@ -46,7 +46,7 @@ def test_without_intervals_the_decision_is_hold_and_says_why() -> None:
     decision = decide(build_evidence(), read_policy())
     assert decision.verdict is Verdict.HOLD
     assert decision.candidate == "yolov8n_e3_sz416_lr0.005_s42"
-    assert "no interval has been computed yet" in decision.reason
+    assert "there is no interval" in decision.reason
     assert "clean AP50" in decision.reason
 
 

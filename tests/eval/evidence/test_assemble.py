@@ -3,31 +3,27 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from robust.corruptions.records import CLEAN, Variant
+from robust.errors import DataError
 from robust.eval.evaluation_run import flat_metrics
-from robust.eval.evidence.assemble import (
-    CellResult,
-    SweepPlan,
-    candidate_evidence,
-    measure_cell,
-    sweep_cell,
-    sweep_evidence,
-)
+from robust.eval.evidence.candidate import candidate_evidence, measure_cells, sweep_cells
+from robust.eval.evidence.measure import CellResult, Weighing, measure_cell
 from robust.eval.evidence.parse import parse_evidence
 from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.evidence.sweeping import SweepPlan
 from robust.eval.metrics.miss_rate import miss_rate
+from robust.eval.metrics.resampling import Resampling
 from robust.eval.records import Candidate
 from tests.eval.evidence_builder import build_evidence
 from tests.eval.metrics.builders import make_ground_truth, make_predictions
 
 PLAN = SweepPlan()
+DRAWN = Resampling(replicates=200)
 ROW = [(200.0 * i, 0.0, 200.0 * i + 100, 100.0) for i in range(12)]
-NEW_FIELDS = {"miss_rate", "strata", "recalls", "retained_areas", "breaking_points", "worst_corruption", "worst_mean"}
 
 
 def _cell(split: str, variant: Variant, n_found: int) -> CellResult:
@@ -46,9 +42,8 @@ def _candidate(n_found: dict[tuple[str, int], int]) -> CandidateEvidence:
     cells += [_cell("test", Variant(*place), found) for place, found in n_found.items()]
     return candidate_evidence(
         Candidate("tiny", Path("tiny.pt"), "1" * 64, 64),
-        [measure_cell(cell, PLAN) for cell in cells],
+        measure_cells(cells, cells[0], PLAN, DRAWN),
         judged_on="test",
-        plan=PLAN,
         training=None,
         weights_bytes=1,
     )
@@ -56,7 +51,7 @@ def _candidate(n_found: dict[tuple[str, int], int]) -> CandidateEvidence:
 
 def test_cell_holds_its_miss_rate_and_its_kinds_of_objects() -> None:
     cell = _cell("test", Variant(CLEAN, 0), 9)
-    measured = measure_cell(cell, PLAN).evidence
+    measured = measure_cell(cell, Weighing(DRAWN).of(cell)).evidence
     assert measured.miss_rate == miss_rate(cell.truth, cell.predictions)
     found = {(part.division, part.stratum): part for part in measured.strata}
     assert pytest.approx(1.0) == found["visible", "bare"].AP50
@@ -77,11 +72,12 @@ def test_recall_of_a_kind_is_read_at_the_chosen_threshold() -> None:
 def test_another_sweep_reads_other_recalls_from_the_same_predictions() -> None:
     cells = [_cell("val", Variant(CLEAN, 0), 12)]
     high = replace(PLAN, start=0.7, stop=0.8)
-    swept = sweep_evidence([sweep_cell(cell, high) for cell in cells], high)
+    swept, _ = sweep_cells(cells, cells[0], high, DRAWN)
     bare = next(part for part in swept.recalls[0].strata if part.stratum == "bare")
     assert (swept.choice.threshold, bare.found) == (pytest.approx(0.70), 6)
-    nothing_chosen = replace(high, chosen_on="elsewhere")
-    assert sweep_evidence([sweep_cell(cell, high) for cell in cells], nothing_chosen).recalls == ()
+    nothing_chosen, rates = sweep_cells(cells, None, replace(high, chosen_on="elsewhere"), DRAWN)
+    assert (nothing_chosen.recalls, nothing_chosen.at_threshold, rates) == ((), (), {})
+    assert "elsewhere" in nothing_chosen.choice.reason
 
 
 def test_candidate_holds_where_it_breaks() -> None:
@@ -104,23 +100,13 @@ def test_mlflow_gets_numbers_that_are_defined_and_stable_only() -> None:
     assert "clean/visible_hidden/AP50" not in known
 
 
-def test_evidence_written_before_these_numbers_still_reads() -> None:
-    measured = _candidate({("night", 1): 8, ("night", 2): 2})
-    evidence = build_evidence().model_copy(update={"candidates": (measured,)})
-    older = parse_evidence(json.dumps(_without(json.loads(evidence.to_json()))).encode(), "here")
-    (candidate,) = older.candidates
-    assert {cell.miss_rate for cell in candidate.cells} == {None}
-    assert {cell.strata for cell in candidate.cells} == {()}
-    assert candidate.sweep.recalls == ()
-    assert (candidate.robustness[0].breaking_points, candidate.robustness[0].worst_mean) == ({}, None)
-    assert candidate.robustness[0].mPC == measured.robustness[0].mPC
+def test_evidence_of_an_older_or_newer_schema_is_refused_with_what_to_do() -> None:
+    evidence = build_evidence()
     assert parse_evidence(evidence.to_json().encode(), "here") == evidence
-
-
-def _without(value: Any) -> Any:
-    """Plain JSON without the fields that older files do not have."""
-    if isinstance(value, list):
-        return [_without(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _without(item) for key, item in value.items() if key not in NEW_FIELDS}
-    return value
+    older, newer = ({**json.loads(evidence.to_json()), "schema_version": version} for version in (1, 3))
+    with pytest.raises(DataError, match="here has schema 1") as refused:
+        parse_evidence(json.dumps(older).encode(), "here")
+    assert "robust eval" in refused.value.fix and "no model is run" in refused.value.fix
+    with pytest.raises(DataError, match="here has schema 3") as refused:
+        parse_evidence(json.dumps(newer).encode(), "here")
+    assert "newer" in refused.value.fix

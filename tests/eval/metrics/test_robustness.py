@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from robust.eval.metrics.robustness_records import BreakingPoint
 from robust.eval.metrics.robustness import breaking_point, mean_or_none, retained_area, robustness
+from robust.eval.metrics.robustness_records import BreakingPoint
 
 MICHAELIS = Path(__file__).with_name("michaelis_faster_rcnn_r50_coco.json")
 CELLS: dict[tuple[str, int], float | None] = {
