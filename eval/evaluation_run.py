@@ -16,9 +16,10 @@ from robust.errors import DataError, IntegrityError, UsageError
 from robust.eval.engine.tables import ground_truth_to_bytes, predictions_to_bytes
 from robust.eval.evidence.measure import MISS_RATES, CellResult
 from robust.eval.evidence.parse import parse_evidence
-from robust.eval.evidence.records import CandidateEvidence, CellEvidence, Evidence, TrainingEvidence
+from robust.eval.evidence.records import CandidateEvidence, CellEvidence, Curve, Evidence, TrainingEvidence
 from robust.eval.evidence.replicates import read_replicates, replicates_to_bytes
 from robust.eval.evidence.study import EvidencePart
+from robust.eval.metrics.counts import RATES
 from robust.eval.metrics.interval import Interval
 from robust.eval.metrics.records import CocoMetrics, OperatingPoint
 from robust.eval.metrics.robustness_records import RobustnessEvidence
@@ -288,11 +289,26 @@ def sweep_csv(measured: CandidateEvidence) -> str:
     chosen = measured.sweep.choice.threshold
     return _csv(
         [
-            {"split": curve.split, "variant": curve.variant, **point.model_dump(), "chosen": point.threshold == chosen}
+            {
+                "split": curve.split,
+                "variant": curve.variant,
+                **point.model_dump(),
+                **_band_ends(curve, place),
+                "chosen": point.threshold == chosen,
+            }
             for curve in measured.sweep.curves
-            for point in curve.points
+            for place, point in enumerate(curve.points)
         ]
     )
+
+
+def _band_ends(curve: Curve, place: int) -> dict[str, float | None]:
+    """The ends of the 95 % intervals at one threshold, None where there is none."""
+    found: dict[str, float | None] = {}
+    for rate in RATES:
+        ends = curve.bands.at(rate, place) if curve.bands else None
+        found[f"{rate}_low"], found[f"{rate}_high"] = ends or (None, None)
+    return found
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

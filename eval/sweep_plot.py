@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from robust.corruptions.records import CLEAN
 from robust.eval.evidence.records import CandidateEvidence, Curve
@@ -32,6 +33,8 @@ def plot_sweep(candidate: CandidateEvidence, judged_on: str) -> bytes:
             for curve in candidate.sweep.curves:
                 points = [(p.threshold, value) for p in curve.points if (value := getattr(p, field)) is not None]
                 axes.plot(*zip(*points, strict=True), **_style(curve, candidate, judged_on)) if points else None
+                if curve.variant == CLEAN and curve.split == judged_on:
+                    _band(axes, curve, field)
             if candidate.sweep.choice.threshold is not None:
                 axes.axvline(candidate.sweep.choice.threshold, color="0.4", linewidth=1, linestyle=":")
             axes.set(title=title, xlabel="confidence threshold")
@@ -43,6 +46,16 @@ def plot_sweep(candidate: CandidateEvidence, judged_on: str) -> bytes:
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()
+
+
+def _band(axes: Any, curve: Curve, field: str) -> None:
+    """The 95 % interval of clean images of the split that judges; the other curves would hide each other."""
+    if curve.bands is None:
+        return
+    ends = [(t, curve.bands.at(field, i)) for i, t in enumerate(curve.thresholds)]
+    known = [(t, *pair) for t, pair in ends if pair is not None]
+    if known:
+        axes.fill_between(*zip(*known, strict=True), color="0.5", alpha=0.25, linewidth=0, label="95 % interval of it")
 
 
 def _style(curve: Curve, candidate: CandidateEvidence, judged_on: str) -> dict[str, object]:

@@ -19,6 +19,7 @@ from robust.eval.metrics.resampling import Resampling
 from robust.eval.metrics.robustness import robustness
 from robust.eval.metrics.robustness_intervals import robustness_intervals
 from robust.eval.metrics.robustness_records import RobustnessEvidence
+from robust.eval.metrics.strata import strata
 from robust.eval.metrics.thresholds import SWEEP_IOU
 from robust.eval.records import Candidate
 
@@ -62,8 +63,9 @@ def measure_cells(
         weights = weighing.of(cell)
         n_units[cell.stream] = weights.n_units
         matches = match(cell.truth, cell.predictions, (SWEEP_IOU,))
-        measured.append(measure_cell(cell, weights, clean.get(cell.stream), matches))
-        swept.append(sweep_cell(cell, weights, plan, chosen, matches))
+        parts = strata(cell.truth)
+        measured.append(measure_cell(cell, weights, clean.get(cell.stream), matches=matches, parts=parts))
+        swept.append(sweep_cell(cell, weights, plan, chosen, matches=matches, parts=parts))
         if cell.variant.corruption == CLEAN:
             clean[cell.stream] = measured[-1]
     values = _columns(measured, swept)

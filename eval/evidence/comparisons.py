@@ -38,7 +38,7 @@ MARGIN = 0.02
 """Loss of AP50, or of recall at the operating point, up to which a candidate counts as not worse (a convention)."""
 ALL_VARIANTS = "all variants"
 RATES = ("precision", "recall", "f1", "fppi")
-VARIANT_METRICS = ("AP", "AP50", "recall")
+VARIANT_METRICS = ("AP", "AP50", "AP75", "AR100", "recall")
 PAIR_METRICS = ("AP", "AP50", "recall")
 SETTING_METRICS = ("AP", "AP50", "AR100")
 MOST_IN_ALL_PAIRS = 16
@@ -201,6 +201,7 @@ def compare_pair(
         variant=variant,
         metric=metric,
         margin=margin,
+        same_weights=(first.weights_sha256, first.imgsz) == (second.weights_sha256, second.imgsz),
     )
     return PairEvidence(first=first.key, second=second.key, comparison=comparison)
 

@@ -6,7 +6,7 @@ the replicates of the headline numbers, from which candidates are compared later
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,9 +23,9 @@ from robust.eval.metrics.matching import Matches, match
 from robust.eval.metrics.miss_rate import miss_rate_of
 from robust.eval.metrics.records import MissRate
 from robust.eval.metrics.resampling import ImageWeights, Resampling, image_weights
-from robust.eval.metrics.strata import strata, stratum_metrics
+from robust.eval.metrics.strata import MAX_REPLICATES, Stratum, strata, stratum_metrics
 from robust.eval.metrics.thresholds import SWEEP_IOU
-from robust.eval.metrics.weighted import class_vanishes, coco_replicates, miss_rate_replicates
+from robust.eval.metrics.weighted import COCO_NAMES, class_vanishes, coco_replicates, miss_rate_replicates
 from robust.eval.records import GroundTruth, Predictions
 
 SELECTION_METRICS = ("AP", "AP50", "AR100")
@@ -71,7 +71,7 @@ class MeasuredCell:
         variant: What the images were shown as.
         evidence: The numbers.
         provenance: Of the predictions.
-        replicates: Metric -> float64 (B,), of the 12 COCO numbers.
+        replicates: Metric -> float64 (B,), of the 12 COCO numbers; on variants without those of one size of objects.
         errors: What each kind of error costs, for the change between clean and variant.
         left_out: The COCO numbers on the images that each replicate did not draw; only for clean cells.
     """
@@ -109,7 +109,12 @@ class Weighing:
 
 
 def measure_cell(
-    cell: CellResult, weights: ImageWeights, clean: MeasuredCell | None = None, matches: Matches | None = None
+    cell: CellResult,
+    weights: ImageWeights,
+    clean: MeasuredCell | None = None,
+    *,
+    matches: Matches | None = None,
+    parts: Sequence[Stratum] | None = None,
 ) -> MeasuredCell:
     """Measure one cell.
 
@@ -118,13 +123,15 @@ def measure_cell(
         weights: Of its images, from `Weighing`.
         clean: The same images without a corruption, measured before; None when this is that cell, or there is none.
         matches: All detections of the cell at IoU 0.5, where they have been made already.
+        parts: Kinds of objects, from `strata` of the cell, likewise.
     """
     truth, predictions = cell.truth, cell.predictions
     coco = coco_metrics(truth, predictions)
     matches = match(truth, predictions, (SWEEP_IOU,)) if matches is None else matches
+    parts = strata(truth) if parts is None else parts
     rates = miss_rate_of(matches)
-    replicates = coco_replicates(truth, predictions, weights.values)
-    errors = error_replicates(truth, predictions, weights)
+    replicates = _coco_replicates(cell, weights)
+    errors = error_replicates(truth, predictions, weights, matches=matches)
     evidence = CellEvidence(
         split=cell.split,
         variant=cell.variant.name,
@@ -140,13 +147,27 @@ def measure_cell(
             },
             **_miss_rate_intervals(rates, miss_rate_replicates(matches, weights.values), truth, weights.n_units),
         },
-        strata=stratum_metrics(truth, predictions, strata(truth), weights=weights),
+        strata=stratum_metrics(
+            truth, predictions, strata(truth) if parts is None else parts, weights=weights, matches=matches
+        ),
         errors=breakdown_of(errors),
         error_changes=error_changes(clean.errors, errors) if clean else (),
         calibration=_calibration(cell, matches, weights),
     )
+    kept = {name: column for name, column in replicates.items() if len(column) == weights.n_replicates}
     left_out = _left_out(cell, weights)
-    return MeasuredCell(cell.variant, evidence, predictions.provenance, replicates, errors, left_out)
+    return MeasuredCell(cell.variant, evidence, predictions.provenance, kept, errors, left_out)
+
+
+def _coco_replicates(cell: CellResult, weights: ImageWeights) -> dict[str, NDArray[np.float64]]:
+    """All 12 numbers; those of one size of objects are strata, and on variants get as many replicates as strata do."""
+    sized = () if cell.variant.corruption == CLEAN else tuple(name for name in COCO_NAMES if name[-1] in _AREAS)
+    names = [name for name in COCO_NAMES if name not in sized]
+    found = coco_replicates(cell.truth, cell.predictions, weights.values, names)
+    if sized:
+        few = np.ascontiguousarray(weights.values[:, :MAX_REPLICATES])
+        found |= coco_replicates(cell.truth, cell.predictions, few, sized)
+    return {name: found[name] for name in COCO_NAMES}
 
 
 def _calibration(cell: CellResult, matches: Matches, weights: ImageWeights) -> Calibration:

@@ -23,7 +23,7 @@ from robust.eval.metrics.matching import Matches, match
 from robust.eval.metrics.misses import miss_kinds
 from robust.eval.metrics.records import ThresholdChoice, ThresholdConstraints
 from robust.eval.metrics.resampling import ImageWeights
-from robust.eval.metrics.strata import strata, stratum_recalls
+from robust.eval.metrics.strata import Stratum, strata, stratum_recalls
 from robust.eval.metrics.threshold_certainty import MaxMin, ThresholdCertainty, max_min, threshold_certainty
 from robust.eval.metrics.thresholds import SWEEP_IOU, choose_threshold, threshold_grid
 from robust.eval.metrics.worst_images import worst_images
@@ -110,7 +110,13 @@ def choose(cell: CellResult | None, weights: ImageWeights | None, plan: SweepPla
 
 
 def sweep_cell(
-    cell: CellResult, weights: ImageWeights, plan: SweepPlan, chosen: ChosenThreshold, matches: Matches | None = None
+    cell: CellResult,
+    weights: ImageWeights,
+    plan: SweepPlan,
+    chosen: ChosenThreshold,
+    *,
+    matches: Matches | None = None,
+    parts: Sequence[Stratum] | None = None,
 ) -> SweptCell:
     """Sweep one cell, and look closely at the chosen threshold.
 
@@ -120,6 +126,7 @@ def sweep_cell(
         plan: The thresholds.
         chosen: The threshold that was chosen.
         matches: All detections of the cell at IoU 0.5, where they have been made already.
+        parts: Kinds of objects, from `strata` of the cell, likewise.
     """
     matches = match(cell.truth, cell.predictions, (SWEEP_IOU,)) if matches is None else matches
     counts = image_counts(matches, plan.thresholds)
@@ -135,15 +142,16 @@ def sweep_cell(
     if threshold is None:
         return SweptCell(curve, counts, None, None, {})
     place = {"split": cell.split, "variant": cell.variant.name}
-    at = plan.thresholds.index(threshold)
-    (recalls,) = stratum_recalls(matches, strata(cell.truth), (threshold,), weights=weights)
+    there = counts.at(plan.thresholds.index(threshold))
+    parts = strata(cell.truth) if parts is None else parts
+    (recalls,) = stratum_recalls(matches, parts, (threshold,), weights=weights)
     found = CellAtThreshold(
         **place,
-        intervals=rate_intervals(counts, weights, threshold),
+        intervals=rate_intervals(there, weights, threshold),
         misses=miss_kinds(cell.truth, cell.predictions, threshold, matches=matches),
         worst=worst_images(matches, threshold),
     )
-    replicates = {name: columns[at] for name, columns in rates(counts, weights.values).items()}
+    replicates = {name: columns[0] for name, columns in rates(there, weights.values).items()}
     return SweptCell(curve, counts, CellRecalls(**place, strata=recalls), found, replicates)
 
 

@@ -26,6 +26,9 @@ SMALLEST_DIVISOR = 0.05
 LOWER_IS_BETTER = frozenset({"fppi", "mr2"})
 """Names of the metrics of which less is better; the verdict reads their differences the other way round."""
 SIGNIFICANT = 0.05
+RARELY_APART = math.exp(-3)
+"""Share of replicates without any difference from which no interval is given: about exp(-k) of them have none when the
+two differ on k images, and with fewer than three the interval would be far too narrow (`docs/statistics.md`)."""
 
 Verdict = Literal["superior", "not worse", "worse", "worse beyond margin", "cannot tell", "identical"]
 
@@ -102,6 +105,7 @@ def compare(
     variant: str,
     metric: str,
     margin: float | None = None,
+    same_weights: bool = False,
 ) -> Comparison:
     """Compare two sets of weights in one number.
 
@@ -115,6 +119,7 @@ def compare(
         variant: Variant of the images.
         metric: Name of the number; those in `LOWER_IS_BETTER` are judged the other way round.
         margin: Loss that still counts as not worse, at least 0.
+        same_weights: Both are the same file of weights at the same size, so they differ nowhere.
 
     Raises:
         ValueError: the replicates do not belong together.
@@ -126,10 +131,10 @@ def compare(
     defined = apart[np.isfinite(apart)]
     same = difference == 0 and len(defined) > 0 and not defined.any()
     interval = difference_interval(difference, apart, n_units)
-    if same and first in {0, 1}:
-        interval = Interval.none("both are at the end of the scale on all these images", n_units)
-    elif same and interval.low is not None:
-        interval = noted(interval, "the two agree in every replicate")
+    if same_weights:
+        interval = noted(interval, "the weights are the same") if interval.low is not None else interval
+    elif len(defined) and np.mean(defined == 0) > RARELY_APART:
+        interval = Interval.none("the two differ on too few images", n_units)
     relative = _relative(first, second, first_replicates, second_replicates, n_units)
     sd = math.sqrt(n_units) * interval.se if interval.se else None
     return Comparison(

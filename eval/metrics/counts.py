@@ -54,6 +54,11 @@ class ImageCounts:
         """Objects that count."""
         return int(self.objects.sum())
 
+    def at(self, index: int) -> ImageCounts:
+        """The counts at one of the thresholds alone."""
+        one = slice(index, index + 1)
+        return ImageCounts(self.thresholds[one], self.tp[:, one], self.fp[:, one], self.objects)
+
     def operating_points(self) -> tuple[OperatingPoint, ...]:
         """Sum over images: one point for each threshold, as `robust.eval.metrics.thresholds.operating_points`."""
         totals = zip(self.thresholds.tolist(), self.tp.sum(axis=0).tolist(), self.fp.sum(axis=0).tolist(), strict=True)

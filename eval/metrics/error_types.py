@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from robust.eval.metrics.interval import Interval, difference_interval, share_interval
-from robust.eval.metrics.matching import Matches, match
+from robust.eval.metrics.matching import Matches, limit_detections, match
 from robust.eval.metrics.overlaps import largest, overlaps
 from robust.eval.metrics.pr_curve import COCO_MAX_DETECTIONS
 from robust.eval.metrics.ranking import Ranking, ranking_average_precision
@@ -167,19 +167,23 @@ def error_changes(clean: ErrorReplicates, variant: ErrorReplicates) -> tuple[Err
     return tuple(_change(clean, variant, kind) for kind in KINDS)
 
 
-def error_replicates(ground_truth: GroundTruth, predictions: Predictions, weights: ImageWeights) -> ErrorReplicates:
+def error_replicates(
+    ground_truth: GroundTruth, predictions: Predictions, weights: ImageWeights, *, matches: Matches | None = None
+) -> ErrorReplicates:
     """Fix each kind of error in turn, in every replicate.
 
     Args:
         ground_truth: The annotations of one variant.
         predictions: All detections of one candidate on the same images.
         weights: Of these images.
+        matches: Of them at IoU 0.5 without a limit on detections, where they have been made already.
 
     Raises:
         DataError: the predictions are of other images.
         ValueError: the weights are of another number of images.
     """
-    matches = match(ground_truth, predictions, (FOREGROUND_IOU,), max_detections=COCO_MAX_DETECTIONS)
+    matches = match(ground_truth, predictions, (FOREGROUND_IOU,)) if matches is None else matches
+    matches = limit_detections(matches, COCO_MAX_DETECTIONS)
     errors = classify_errors(ground_truth, predictions, matches)
     columns = np.concatenate([np.ones((len(matches.image_ids), 1)), weights.values[:, :MAX_REPLICATES]], axis=1)
     total, defined = np.zeros((1 + len(KINDS), columns.shape[1])), np.zeros(columns.shape[1])

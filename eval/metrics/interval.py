@@ -3,8 +3,9 @@
 A share (AP, recall, precision, F1, mPC, MR^-2) gets the *logit-t cluster bootstrap*: the standard error of its
 bootstrap replicates, widened for the number of units, carried to the logit scale by the delta method, with a t
 quantile of one less than the number of units. It keeps the interval inside 0..1 and, unlike percentile and BCa
-intervals, close to its nominal level with 10 to 50 images (measured: `docs/statistics.md`). It is a combination of
-standard parts; no publication validates exactly this one for AP.
+intervals, close to its nominal level with 10 to 50 images, except near the end of the scale: AP50 of 0.97 on 50 images
+is covered in 89 % of cases (measured: `docs/statistics.md`). It is a combination of standard parts; no publication
+validates exactly this one for AP.
 
 Where the replicates do not vary (everything found, nothing found) a bootstrap would print an interval of no width, so
 the exact binomial interval of Clopper and Pearson (1934, Biometrika 26) over the units that carry the number stands in.

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,6 +225,32 @@ def _match_areas(
                 object_found=found[i],
                 object_ignored=ignored[i],
             )
+
+
+def limit_detections(matches: Matches, most: int) -> Matches:
+    """The matches as if at most ``most`` detections an image and class had been given.
+
+    Detections are served by rank, so those that are left out have changed nothing for the others.
+    """
+    keep = matches.rank < most
+    if keep.all():
+        return matches
+    matched = matches.match[:, keep]
+    found = np.zeros_like(matches.object_found)
+    threshold, detection = np.nonzero(matched >= 0)
+    found[threshold, matched[threshold, detection]] = True
+    return replace(
+        matches,
+        detection_index=matches.detection_index[keep],
+        image_index=matches.image_index[keep],
+        detection_category=matches.detection_category[keep],
+        score=matches.score[keep],
+        rank=matches.rank[keep],
+        match=matched,
+        iou=matches.iou[:, keep],
+        ignored=matches.ignored[:, keep],
+        object_found=found,
+    )
 
 
 def neighbour_iou(ground_truth: GroundTruth) -> NDArray[np.float64]:

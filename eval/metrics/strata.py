@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robust.eval.metrics.interval import Interval, share_interval
-from robust.eval.metrics.matching import Matches, match, neighbour_iou
+from robust.eval.metrics.matching import Matches, limit_detections, match, neighbour_iou
 from robust.eval.metrics.overlaps import overlaps
 from robust.eval.metrics.pr_curve import COCO_MAX_DETECTIONS
 from robust.eval.metrics.resampling import ImageWeights, unit_of_image
@@ -125,6 +125,7 @@ def stratum_metrics(
     parts: Sequence[Stratum],
     *,
     weights: ImageWeights | None = None,
+    matches: Matches | None = None,
 ) -> tuple[StratumMetrics, ...]:
     """AP50 of each kind of object by COCO's rule for size classes: the objects of all other kinds are ignored.
 
@@ -136,12 +137,15 @@ def stratum_metrics(
         predictions: All detections of one candidate on the same images.
         parts: Kinds of objects, from `strata` of the same ground truth.
         weights: Of the images, for the intervals; None: no intervals.
+        matches: Of all objects at IoU 0.5 without a limit on detections, where they have been made already.
 
     Raises:
         DataError: the predictions are of other images.
     """
+    plain = match(ground_truth, predictions, (0.5,)) if matches is None else matches
+    plain = limit_detections(plain, COCO_MAX_DETECTIONS)
     measured = [part for part in parts if part.n_objects >= MIN_OBJECTS]
-    every = dict(zip(map(id, measured), _matched_apart(ground_truth, predictions, measured), strict=True))
+    every = dict(zip(map(id, measured), _matched_apart(ground_truth, predictions, plain, measured), strict=True))
     found = []
     for part in parts:
         ap50, interval = _ap50(every.get(id(part)), part, weights)
@@ -177,13 +181,14 @@ def _interval(part: Stratum, value: float | None, replicates: NDArray[np.float64
     return share_interval(value, replicates, weights.n_units, n_objects=part.n_objects, n_carrying=part.n_units)
 
 
-def _matched_apart(ground_truth: GroundTruth, predictions: Predictions, parts: Sequence[Stratum]) -> list[Matches]:
+def _matched_apart(
+    ground_truth: GroundTruth, predictions: Predictions, plain: Matches, parts: Sequence[Stratum]
+) -> list[Matches]:
     """Match once for each part, with the objects of all other parts ignored.
 
     Only detections that fit some object can be matched differently, and images do not touch each other in the matching.
     So those detections alone are matched for all parts in one go, on a data set that shows every image once for each.
     """
-    plain = match(ground_truth, predictions, (0.5,), max_detections=COCO_MAX_DETECTIONS)
     if not parts:
         return []
     pairs = overlaps(ground_truth, predictions, plain)

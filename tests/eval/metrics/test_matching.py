@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from robust.errors import DataError
 from robust.eval.metrics import matching
 from robust.eval.metrics.coco_reference import reference_evaluation
-from robust.eval.metrics.matching import match
+from robust.eval.metrics.matching import limit_detections, match
 from robust.eval.records import GroundTruth, Predictions
 
 from .builders import make_ground_truth, make_predictions, random_case
@@ -112,3 +114,13 @@ def test_bad_arguments_are_refused() -> None:
         match(make_ground_truth([BOX]), make_predictions([BOX], [0.9]), [0.0])
     with pytest.raises(DataError, match="not of the images"):
         match(make_ground_truth([BOX], image_ids=[4]), make_predictions([BOX], [0.9], image_ids=[5]))
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("most", [1, 3, 100])
+def test_limiting_detections_afterwards_is_matching_fewer(seed: int, most: int) -> None:
+    case = random_case(seed)
+    judge = match(*case, max_detections=most)
+    limited = limit_detections(match(*case), most)
+    for field in fields(judge):
+        np.testing.assert_array_equal(getattr(limited, field.name), getattr(judge, field.name), field.name)

@@ -1,0 +1,169 @@
+"""Write the tables of docs/statistics.md from docs/coverage.json.
+
+    python docs/statistics_page.py              renews the tables of the page
+    python docs/statistics_page.py RESULTS      prints those of other results of tests/bench/coverage_study.py
+
+A test compares page and results.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).resolve().parent
+RESULTS, PAGE = DOCS / "coverage.json", DOCS / "statistics.md"
+START = "<!-- Tables made by docs/statistics_page.py from docs/coverage.json; do not edit. -->"
+END = "<!-- End of the tables. -->"
+BARS = {10: (0.88, 1.0), 50: (0.925, 0.97), 200: (0.925, 0.97)}
+"""Images -> where the coverage should lie; fixed before the study was run."""
+RULES = {
+    "chosen_on_val": "best on val, then one comparison on test (what the product does)",
+    "any_holm": "any of them on test, Holm's correction",
+    "any_uncorrected": "any of them on test, no correction",
+}
+
+Row = dict[str, Any]
+
+
+def tables(results: Row) -> str:
+    """The results as Markdown."""
+    settings = results["settings"]
+    introduction = (
+        f"{settings['simulations']:,} simulated test sets for each line, {settings['replicates']:,} replicates each, "
+        f"seed {settings['seed']}; the truth is that of {settings['population']:,} images. All but numbers of test "
+        "sets, values and widths in percent; ± is one standard error of the simulation. Bars, fixed beforehand: 92.5 "
+        "to 97 % with 50 and 200 images, at least 88 % with 10. **Bold** lies outside.\n"
+    )
+    return "\n".join([introduction, *_coverage(results["coverage"]), *_selection(results["selection"], settings)])
+
+
+def _coverage(coverage: Row) -> list[str]:
+    cells = coverage["cells"]
+    levels = [cell for cell in cells if "difference" not in cell["number"]]
+    differences = [cell for cell in cells if "difference" in cell["number"]]
+    missed = [_named(cell) for cell in cells if is_outside(cell)]
+    outside = f" Outside: {'; '.join(missed)}." if missed else ""
+    return [
+        "### Levels\n",
+        _table(
+            (*_SHARED, "exact intervals", "refused", "percentile", "BCa"),
+            [
+                (
+                    *_cell(cell),
+                    str(cell["exact"]),
+                    str(cell["refused"]),
+                    *map(_percent, (cell["percentile"], cell["bca"])),
+                )
+                for cell in levels
+            ],
+        ),
+        "Coverage is that of the product's interval; percentile and BCa are what other methods make of the same "
+        "replicates.\n",
+        "### Paired differences\n",
+        _table(
+            (*_SHARED, "shown", "identical", "refused"),
+            [
+                (*_cell(cell), _percent(cell["shown"]), str(cell["identical"]), str(cell["refused"]))
+                for cell in differences
+            ],
+        ),
+        "*Shown*: how often the interval excludes 0, that is, how often so few images show a difference that is there. "
+        "*Identical*: test sets on which the two agree in every replicate and the interval is [0, 0]; it cannot hold "
+        "the true difference and counts as a miss. Where both are at 0 or 1 the interval is refused instead.\n",
+        f"{len(cells) - len(missed)} of {len(cells)} lines lie within the bars.{outside}\n",
+        f"A model compared with itself: of {coverage['self_comparisons']:,} comparisons, {coverage['self_claims']} "
+        "claimed a difference.\n",
+    ]
+
+
+def _selection(rows: Sequence[Row], settings: Row) -> list[str]:
+    sets = [f"val {row['val']}, test {row['test']} images" for row in rows]
+    return [
+        "### Equal candidates\n",
+        f"{settings['candidates']} candidates and a champion, all equally good (AP50 {settings['selection_AP50']}). "
+        "Promotions, every one of them false:\n",
+        _table(
+            ("rule", *sets),
+            [
+                (text, *(f"{_percent(row[rule])} ± {_percent(row[f'{rule}_se'])}" for row in rows))
+                for rule, text in RULES.items()
+            ],
+        ),
+        "The winner's AP50, mean over the test sets:\n",
+        _table(
+            ("", "truth", "apparent, on val", "corrected (BBC)", "optimism removed", "on test", "called stable"),
+            [(name, *_winner(row)) for name, row in zip(sets, rows, strict=True)],
+        ),
+    ]
+
+
+_SHARED = ("number", "AP50", "truth", "images", "coverage", "truth above / below", "mean width")
+
+
+def _cell(cell: Row) -> tuple[str, ...]:
+    covered = f"{_percent(cell['coverage'])} ± {_percent(cell['se'])}"
+    return (
+        cell["number"],
+        f"{cell['AP50']:.2f}",
+        f"{cell['truth']:.3f}",
+        str(cell["images"]),
+        f"**{covered}**" if is_outside(cell) else covered,
+        f"{_percent(cell['too_low'])} / {_percent(cell['too_high'])}",
+        f"{cell['width']:.3f}",
+    )
+
+
+def is_outside(cell: Row) -> bool:
+    """Whether the coverage of a line misses the bars."""
+    low, high = BARS[cell["images"]]
+    return not low <= cell["coverage"] <= high
+
+
+def _named(cell: Row) -> str:
+    return f"{cell['number']} at AP50 {cell['AP50']:.2f} with {cell['images']} images, {_percent(cell['coverage'])} %"
+
+
+def _winner(row: Row) -> tuple[str, ...]:
+    removed = (row["apparent"] - row["corrected"]) / (row["apparent"] - row["truth"])
+    truth, apparent, corrected, on_test = (f"{row[name]:.3f}" for name in ("truth", "apparent", "corrected", "on_test"))
+    return truth, apparent, corrected, _percent(removed), on_test, _percent(row["called_stable"])
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in (header, ["---"] * len(header), *rows)) + "\n"
+
+
+def current(page: str, results: Row) -> str:
+    """The page with the tables of these results between the two marks.
+
+    Raises:
+        ValueError: the marks are not there.
+    """
+    if page.count(START) != 1 or page.count(END) != 1:
+        raise ValueError(f"{PAGE.name} must hold {START} and {END}")
+    before, rest = page.split(START)
+    after = rest.split(END)[1]
+    return f"{before}{START}\n\n{tables(results)}\n{END}{after}"
+
+
+def main() -> int:
+    """Renew the page, or print the tables of the results that are named."""
+    if len(sys.argv) > 1:
+        sys.stdout.write(tables(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+        return 0
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    PAGE.write_text(current(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    sys.stdout.write(f"{PAGE}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
