@@ -6,9 +6,9 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from pathlib import Path
 
@@ -23,83 +23,37 @@ from robust.datasets.records import Dataset
 from robust.errors import DataError, IntegrityError
 from robust.eval.candidates import Chosen, Selection, choose
 from robust.eval.detectors.judgeable import check_judgeable
-from robust.eval.engine.cache import DEFAULT_CACHE, CellCache, write_atomically
+from robust.eval.engine.cache import CellCache, write_atomically
 from robust.eval.engine.cells import Plan, software
 from robust.eval.engine.executors import Executor, LocalExecutor
-from robust.eval.engine.fill import Filled, fill, missing_tasks, read_cell, read_truth
+from robust.eval.engine.fill import Filled, fill, missing_tasks, read_truth
 from robust.eval.evaluation_run import (
     find_or_start,
     finished_part,
     log_evaluation,
     training_evidence,
-    write_cell,
 )
 from robust.eval.evidence.assemble import data_evidence, suite_evidence
-from robust.eval.evidence.candidate import candidate_evidence, measure_cells
-from robust.eval.evidence.measure import CellResult
 from robust.eval.evidence.recorded import recorded_evidence
 from robust.eval.evidence.records import (
-    CandidateEvidence,
-    DataEvidence,
     Evidence,
     NotEvaluated,
     SuiteEvidence,
-    TrainingEvidence,
 )
-from robust.eval.evidence.replicates import Replicates
 from robust.eval.evidence.study import EvidencePart, assemble_study
-from robust.eval.evidence.sweeping import SweepPlan
-from robust.eval.metrics.resampling import Resampling
-from robust.eval.recorded import load_recorded, shown_as
-from robust.eval.records import Candidate, InferenceSettings, content_key
+from robust.eval.measuring import Job, Request, Setting, measure_all
+from robust.eval.recorded import load_recorded
+from robust.eval.records import Candidate, content_key
+from robust.eval.result_files import SELECTION_SPLIT
 from robust.eval.tracking import tags
 from robust.eval.tracking.ending import ending
-from robust.eval.tracking.records import DatasetInput
+from robust.eval.tracking.records import DatasetInput, RunInfo
 from robust.eval.tracking.store import Store
 
 DEFAULT_EXPERIMENT = "robust"
-SELECTION_SPLIT = "val"
 
 Progress = Callable[[int, int], None]
 """Called with images inferred so far and in total."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to evaluate, on what, and how.
-
-    Attributes:
-        data: YOLO data.yaml or COCO JSON.
-        selection: The candidates and baselines.
-        split: To judge on; every variant is made of it.
-        suite: Name or YAML file.
-        severities: Of the suite; None for all.
-        seed: Of the suite.
-        trained_on: Corruptions or causes that training images were augmented with.
-        built: Folders of variants on disk that stand in for those of the suite; the results are the same.
-        recorded: Name -> YOLO data.yaml or COCO JSON of real images of a condition, for a column of their own.
-        settings: Inference settings; each candidate brings its own imgsz.
-        renamed: Network's class name -> data set's.
-        cache_dir: Where finished cells are kept.
-        resampling: How the replicates behind the intervals are drawn.
-        select_on_variants: Show the split that selects in all variants too, so that a threshold can be chosen for the
-            worst of them.
-    """
-
-    data: Path
-    selection: Selection
-    split: str = "test"
-    suite: str = "core"
-    severities: tuple[int, ...] | None = None
-    seed: int = 0
-    trained_on: tuple[str, ...] = ()
-    built: tuple[Path, ...] = ()
-    recorded: dict[str, Path] = field(default_factory=dict)
-    settings: InferenceSettings = field(default_factory=InferenceSettings)
-    renamed: dict[str, str] = field(default_factory=dict)
-    cache_dir: Path = DEFAULT_CACHE
-    resampling: Resampling = field(default_factory=Resampling)
-    select_on_variants: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,36 +71,18 @@ class Evaluation:
     filled: Filled
 
 
-@dataclass(frozen=True)
-class _Setting:
-    """What all candidates of one evaluation share."""
-
-    request: Request
-    plan: Plan
-    cache: CellCache
-    data: DataEvidence
-    suite: SuiteEvidence
-    environment: dict[str, str]
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of what candidates must share to be compared; names and sizes are no part of it."""
-        settings = {name: value for name, value in self.plan.settings.to_json().items() if name != "imgsz"}
-        return content_key(
-            {
-                "data": self.data.model_dump(mode="json", exclude={"name"}),
-                "suite": self.suite.model_dump(mode="json", exclude_defaults=True),  # later fields change no hash
-                "inference": settings,
-                "class_map": dict(self.plan.renamed),
-                "environment": self.environment,
-                "resampling": self.request.resampling.model_dump(mode="json"),
-                "select_on_variants": self.request.select_on_variants,
-            }
-        )
+def _silent(done: int, total: int) -> None:
+    """Nobody wants to know."""
+    del done, total
 
 
 def evaluate(
-    request: Request, store: Store, *, executor: Executor | None = None, on_progress: Progress | None = None
+    request: Request,
+    store: Store,
+    *,
+    executor: Executor | None = None,
+    on_progress: Progress = _silent,
+    on_measured: Progress = _silent,
 ) -> Evaluation:
     """Measure every candidate on the clean splits and on every variant of the suite.
 
@@ -155,8 +91,9 @@ def evaluate(
     Args:
         request: What to do.
         store: Where training runs are found and evaluation runs are logged.
-        executor: Who infers; this process by default.
+        executor: Who infers and measures; this process by default.
         on_progress: Called as images are inferred.
+        on_measured: Called as candidates are measured.
     """
     suite = load_suite(request.suite, severities=request.severities, seed=request.seed, trained_on=request.trained_on)
     datasets, unread = load_splits(request.data, request.split)
@@ -177,20 +114,17 @@ def evaluate(
     chosen = _without_unusable(chosen, plan, cache, request.selection)
     plan = replace(plan, candidates=chosen.candidates)
     data = data_evidence(datasets, _leaks(_pairs(datasets, recorded), request.cache_dir), request.data.stem)
-    filled = _fill(plan, cache, executor or LocalExecutor(), on_progress or _silent)
-    setting = _Setting(request, plan, cache, data, _suite_evidence(plan, cache, suite, request), environment())
+    filled = _fill(plan, cache, executor or LocalExecutor(), on_progress)
+    setting = Setting(request, plan, cache, data, _suite_evidence(plan, cache, suite, request), environment())
     missing = (*chosen.not_evaluated, *unread)
     parts, run_ids = [], {}
-    for candidate, experiment_id in _places(chosen, request.selection, store):
-        run_id, part = _measure(candidate, experiment_id, chosen, setting, store)
+    places = _places(chosen, request.selection, store)
+    n_workers = executor.n_workers if executor else 1
+    for done, (candidate, run_id, part) in enumerate(_measure(places, chosen, setting, store, n_workers), start=1):
+        on_measured(done, len(places))
         run_ids[candidate.name if candidate.name not in run_ids else f"{candidate.name} ({run_id[:8]})"] = run_id
         parts.append(part)
     return Evaluation(assemble_study(parts, missing), run_ids, filled)
-
-
-def _silent(done: int, total: int) -> None:
-    """Nobody wants to know."""
-    del done, total
 
 
 def load_splits(data: Path, split: str) -> tuple[dict[str, Dataset], tuple[NotEvaluated, ...]]:
@@ -327,10 +261,10 @@ def _places(chosen: Chosen, selection: Selection, store: Store) -> list[tuple[Ca
     return places
 
 
-def _measure(
-    candidate: Candidate, experiment_id: str, chosen: Chosen, setting: _Setting, store: Store
-) -> tuple[str, EvidencePart]:
-    """Return the evaluation run of one candidate with what it holds, made now or found finished."""
+def _run_of(
+    candidate: Candidate, experiment_id: str, setting: Setting, store: Store
+) -> tuple[RunInfo, EvidencePart | None]:
+    """The evaluation run of one candidate, and what it holds if it is finished."""
     plan, request = setting.plan, setting.request
     columns = [(place, variant) for place, variants in plan.variants.items() for variant in variants]
     key = content_key(
@@ -347,70 +281,45 @@ def _measure(
     }
     run = find_or_start(store, experiment_id, candidate, key=key, marks=marks)
     store.set_tags(run.run_id, {tags.REQUESTED_AT: str(time.time_ns() // 1_000_000)})
-    finished = finished_part(store, run)
-    if finished is not None:
-        return run.run_id, finished
-    with ending(store, run.run_id), tempfile.TemporaryDirectory(prefix="robust-") as temporary:
-        folder = Path(temporary)
-        source = chosen.runs.get(candidate.source_run_id or "")
-        training = training_evidence(store, source) if source else None
-        measured, replicates = _measured_part(candidate, training, setting, folder)
-        evidence = Evidence(
-            experiment=store.experiment_name(experiment_id),
-            resampling=request.resampling,
-            data=setting.data,
-            suite=setting.suite,
-            candidates=(measured,),
-            not_evaluated=tuple(entry for entry in chosen.not_evaluated if entry.run_id is None),
-            environment=setting.environment,
-        )
-        part = EvidencePart(evidence, replicates)
-        finished = finished_part(store, store.run(run.run_id))  # somebody else may have measured it meanwhile
-        if finished is not None:
-            return run.run_id, finished
-        log_evaluation(store, run.run_id, part, folder, _inputs(plan, request))
-    return run.run_id, part
+    return run, finished_part(store, run)
 
 
-def _measured_part(
-    candidate: Candidate, training: TrainingEvidence | None, setting: _Setting, folder: Path
-) -> tuple[CandidateEvidence, Replicates]:
-    """Measure one candidate from its stored cells, and write the cells as artifacts into ``folder``."""
-    request = setting.request
-    plan = SweepPlan(chosen_on=SELECTION_SPLIT)
-    cells, selecting = _cells(candidate, setting, folder), _selecting(candidate, setting)
-    measured = measure_cells(cells, selecting, plan, request.resampling)
-    size = candidate.weights.stat().st_size
-    found = candidate_evidence(candidate, measured, judged_on=request.split, training=training, weights_bytes=size)
-    return found, measured.replicates
-
-
-def _cells(candidate: Candidate, setting: _Setting, folder: Path) -> Iterator[CellResult]:
-    """All cells of one candidate, one in memory at a time."""
-    for place, variants in setting.plan.variants.items():
-        for variant in variants:
-            cell = _read(candidate, place, variant, setting)
-            write_cell(folder, cell, judged=cell.split == setting.request.split)
-            yield cell
-
-
-def _selecting(candidate: Candidate, setting: _Setting) -> CellResult | None:
-    """The clean cell of the split that thresholds are chosen on."""
-    if SELECTION_SPLIT not in setting.plan.variants:
-        return None
-    return _read(candidate, SELECTION_SPLIT, Variant(CLEAN, 0), setting)
-
-
-def _read(candidate: Candidate, place: str, variant: Variant, setting: _Setting) -> CellResult:
-    plan, cache, request = setting.plan, setting.cache, setting.request
-    split, name = shown_as(place, variant, request.split, request.recorded)
-    return CellResult(
-        split=split,
-        variant=name,
-        key=plan.key(place, variant, candidate),
-        truth=read_truth(plan, cache, place, variant),
-        predictions=read_cell(plan, cache, place, variant, candidate),
-    )
+def _measure(
+    places: Sequence[tuple[Candidate, str]], chosen: Chosen, setting: Setting, store: Store, n_workers: int
+) -> Iterator[tuple[Candidate, str, EvidencePart]]:
+    """Each candidate with its evaluation run and what it holds, made now or found finished."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="robust-")))
+        found: list[tuple[RunInfo, EvidencePart | None]] = []
+        jobs: list[Job] = []
+        for place, (candidate, experiment_id) in enumerate(places):
+            run, finished = _run_of(candidate, experiment_id, setting, store)
+            found.append((run, finished))
+            if finished is None:
+                stack.enter_context(ending(store, run.run_id))
+                source = chosen.runs.get(candidate.source_run_id or "")
+                training = training_evidence(store, source) if source else None
+                jobs.append(Job(candidate, training, folder / str(place)))
+        results = zip(jobs, measure_all(jobs, setting, n_workers), strict=True)
+        for (candidate, experiment_id), (run, finished) in zip(places, found, strict=True):
+            if finished is not None:
+                yield candidate, run.run_id, finished
+                continue
+            job, (measured, replicates) = next(results)
+            evidence = Evidence(
+                experiment=store.experiment_name(experiment_id),
+                resampling=setting.request.resampling,
+                data=setting.data,
+                suite=setting.suite,
+                candidates=(measured,),
+                not_evaluated=tuple(entry for entry in chosen.not_evaluated if entry.run_id is None),
+                environment=setting.environment,
+            )
+            part = finished_part(store, store.run(run.run_id))  # somebody else may have measured it meanwhile
+            if part is None:
+                part = EvidencePart(evidence, replicates)
+                log_evaluation(store, run.run_id, part, job.folder, _inputs(setting.plan, setting.request))
+            yield candidate, run.run_id, part
 
 
 def _inputs(plan: Plan, request: Request) -> list[DatasetInput]:

@@ -15,8 +15,9 @@ from robust.eval.candidates import Selection
 from robust.eval.decision.policy import read_policy
 from robust.eval.detectors.environment import available_cores
 from robust.eval.engine.executors import ProcessExecutor
-from robust.eval.evaluate import Request, evaluate
+from robust.eval.evaluate import evaluate
 from robust.eval.evidence.sweeping import SweepPlan
+from robust.eval.measuring import Request
 from robust.eval.records import InferenceSettings
 from robust.eval.report.card import read_card
 from robust.eval.report.files import ReportFiles, write_report

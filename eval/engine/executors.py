@@ -28,7 +28,13 @@ Done = Callable[[int], None]
 
 
 class Executor(Protocol):
-    """Carries out tasks. Contract tests: ``tests/contracts``."""
+    """Carries out tasks. Contract tests: ``tests/contracts``.
+
+    Attributes:
+        n_workers: Processes that work at the same time.
+    """
+
+    n_workers: int
 
     def run(self, plan: Plan, cache: CellCache, tasks: Sequence[Task], done: Done) -> None:
         """Fill every cell of the tasks; raise the first error, leaving finished cells in place."""
@@ -41,6 +47,8 @@ class LocalExecutor:
     Args:
         load: Makes a detector of a candidate; for tests and other detectors.
     """
+
+    n_workers = 1
 
     def __init__(self, load: Load | None = None) -> None:
         self._load = load

@@ -6,6 +6,7 @@ from robust.eval.decision.claims import interval, listed, plural, signed
 from robust.eval.decision.records import Estimate
 from robust.eval.decision.study import CLEAN
 from robust.eval.evidence.compared import ContrastEvidence, PairEvidence, WinnerEvidence
+from robust.eval.metrics.comparison import Comparison
 from robust.eval.metrics.interval import Interval
 from robust.eval.metrics.seeds import Contrast
 from robust.eval.report.context import Cell, Fact, Row, Table
@@ -45,11 +46,17 @@ def _pair_row(pair: PairEvidence, names: dict[str, str]) -> Row:
         (
             difference_cell(found.difference, found.interval),
             number(found.p_holm, "not corrected"),
-            text(found.verdict),
+            text(verdict_words(found)),
             number(found.smallest_detectable, "not known"),
             _images(found.images_needed),
         ),
     )
+
+
+def verdict_words(found: Comparison) -> str:
+    """The verdict, taken back where it does not survive the correction for the other candidates."""
+    told = found.verdict in {"superior", "worse", "worse beyond margin"}
+    return "cannot tell, corrected for all candidates" if told and not found.is_shown else found.verdict
 
 
 def _images(n: int | None) -> Cell:

@@ -82,7 +82,7 @@ def _row(view: View, corruption: str, candidate: CandidateEvidence, severities: 
     mean_cell = number(Estimate.of(mean, kept.missing or "not defined", interval=bounds))
     area, half = _ladder_cells(found, corruption, kept)
     summary = (mean_cell, number(kept), *((area,) if _has_areas(view) else ()), half)
-    return Row(f"{corruption}, {_named(candidate)}", (number(clean), *cells, *summary), candidate.role)
+    return Row(f"{corruption}, {_named(candidate)}", (number(clean.value), *cells, *summary), candidate.role)
 
 
 def _ladder_cells(found: RobustnessEvidence | None, corruption: str, kept: Estimate) -> tuple[Cell, Cell]:
@@ -147,7 +147,7 @@ def _suite_row(view: View, candidate: CandidateEvidence, n_severities: int) -> R
     bounds = found.intervals.get("mPC") if found else None
     mean = number(Estimate.of(found.mPC if found else None, kept.missing or "not defined", interval=bounds))
     blank = Cell("")
-    cells = (number(clean), *(blank,) * n_severities, mean, number(kept), *(blank,) * (1 + _has_areas(view)))
+    cells = (number(clean.value), *(blank,) * n_severities, mean, number(kept), *(blank,) * (1 + _has_areas(view)))
     return Row(f"whole suite, {_named(candidate)}", cells, f"{candidate.role} total")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from robust.eval.decision.records import Estimate
 from robust.eval.decision.study import CLEAN, cell
 from robust.eval.evidence.records import CandidateEvidence, CellAtThreshold, CellEvidence
-from robust.eval.metrics.error_types import KINDS, ErrorKind
+from robust.eval.metrics.error_types import KINDS, NONE_SEEN, ErrorKind
 from robust.eval.metrics.misses import FALSE_ALARM_KINDS, MISS_KINDS
 from robust.eval.metrics.worst_images import WorstImage
 from robust.eval.report.compared import difference_cell
@@ -60,12 +60,18 @@ def _lost(found: CellEvidence | None, kind: ErrorKind) -> tuple[Cell, Cell]:
     part = next((p for p in found.errors.parts if p.kind == kind), None) if found and found.errors else None
     if part is None:
         return Cell(NOT_MEASURED, "missing"), Cell(NOT_MEASURED, "missing")
+    if part.count == 0:
+        return Cell("0", "number"), Cell("none seen")
     return Cell(f"{part.count:,}", "number"), number(Estimate.of(part.lost_ap50, interval=part.interval))
 
 
 def _change(found: CellEvidence | None, kind: ErrorKind) -> Cell:
     change = next((c for c in found.error_changes if c.kind == kind), None) if found else None
-    return Cell(NOT_MEASURED, "missing") if change is None else difference_cell(change.change, change.interval)
+    if change is None:
+        return Cell(NOT_MEASURED, "missing")
+    if change.interval.note == NONE_SEEN:
+        return Cell("none seen")
+    return difference_cell(change.change, change.interval)
 
 
 def miss_table(view: View) -> Table:

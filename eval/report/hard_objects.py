@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from robust.eval.decision.claims import plural, score
+from robust.eval.decision.records import Estimate
 from robust.eval.decision.study import CLEAN, cell
-from robust.eval.evidence.records import CandidateEvidence
-from robust.eval.metrics.records import MissRate
+from robust.eval.evidence.measure import MISS_RATES
+from robust.eval.evidence.records import CandidateEvidence, CellEvidence
 from robust.eval.metrics.strata import MIN_OBJECTS
 from robust.eval.metrics.stratum_records import StratumMetrics, StratumRecall
 from robust.eval.report.context import Cell, Row, Table
@@ -20,6 +21,9 @@ WORDS = {
     ("visible", "partial"): "visible: 0.65 to 0.9",
     ("visible", "heavy"): "visible: 0.2 to 0.65",
     ("visible", "hidden"): "visible: less than 0.2",
+    ("size", "small"): "size: below 32x32 px",
+    ("size", "medium"): "size: 32x32 to 96x96 px",
+    ("size", "large"): "size: above 96x96 px",
     ("crowd", "apart"): "overlap: none, or IoU below 0.1",
     ("crowd", "near"): "overlap: IoU 0.1 to 0.3",
     ("crowd", "close"): "overlap: IoU 0.3 to 0.5",
@@ -28,8 +32,8 @@ WORDS = {
 """Kinds of objects in reading order, in words."""
 
 STRATA_NOTE = (
-    "By how much of an object is visible, and by its largest overlap with another object of its class. An object of "
-    "which neither the labels nor the variant say anything counts as wholly visible. In AP50 all other kinds are "
+    "By how much of an object is visible, by its area, and by its largest overlap with another of its class. An object "
+    "of which neither the labels nor the variant say anything counts as wholly visible. In AP50 all other kinds are "
     "ignored; a false alarm belongs to no kind and counts in full against each, so rows compare models and do not add "
     "up. Recall is at each model's own chosen threshold. "
     f"Fewer than {MIN_OBJECTS} objects are counted and not measured; kinds without any are left out. {BRACKETS}"
@@ -74,17 +78,20 @@ def _allowance(view: View) -> str:
 
 def _rate_cells(view: View, shown: Sequence[CandidateEvidence], variant: str) -> list[tuple[Cell, ...]]:
     """For each model its cells, in the order of the rates."""
-    found = [cell(one, view.judged_on, variant) for one in shown]
-    return [_one_model(one.miss_rate if one else None) for one in found]
+    return [_one_model(cell(one, view.judged_on, variant)) for one in shown]
 
 
-def _one_model(rate: MissRate | None) -> tuple[Cell, ...]:
-    if rate is None:
+def _one_model(found: CellEvidence | None) -> tuple[Cell, ...]:
+    rate = found.miss_rate if found else None
+    if found is None or rate is None:
         return (Cell(NOT_MEASURED, "missing"),) * len(_RATES)
-    mr2 = number(rate.mr2)
+    cells = [
+        number(Estimate.of(getattr(rate, field), interval=found.intervals.get(name)))
+        for field, name in MISS_RATES.items()
+    ]
     if rate.mr2 is not None and not rate.is_stable:
-        mr2 = Cell(f"{score(rate.mr2)} (unstable)", "number")
-    return (mr2, number(rate.recall_fppi_01), number(rate.recall_fppi_1))
+        cells[0] = Cell(f"{score(rate.mr2)} (unstable)", "number")
+    return tuple(cells)
 
 
 def strata_tables(view: View) -> tuple[Table, ...]:
@@ -162,7 +169,9 @@ def _strata_table(view: View, variant: str, place: int) -> Table:
 def _ap50_cell(part: StratumMetrics | None) -> Cell:
     if part is None:
         return Cell(NOT_MEASURED, "missing")
-    return number(part.AP50, _why_none(part.n_objects))
+    if part.AP50 is None:
+        return Cell(_why_none(part.n_objects), "missing")
+    return number(Estimate.of(part.AP50, interval=part.interval))
 
 
 def _why_none(n_objects: int) -> str:
@@ -175,4 +184,5 @@ def _recall_cell(part: StratumRecall | None) -> Cell:
         return Cell(NOT_MEASURED, "missing")
     if part.recall is None:
         return Cell(_why_none(part.n_objects), "missing")
-    return Cell(f"{score(part.recall)} ({part.found} of {part.n_objects})", "number")
+    value = number(Estimate.of(part.recall, interval=part.interval))
+    return Cell(f"{value.text} ({part.found} of {part.n_objects})", "number")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from robust.eval.decision.claims import score
+from robust.eval.decision.records import Estimate
 from robust.eval.decision.study import CLEAN, THRESHOLD_TOLERANCE, curve
 from robust.eval.evidence.records import CandidateEvidence, SweepEvidence
 from robust.eval.metrics.records import OperatingPoint, ThresholdConstraints
@@ -47,7 +48,7 @@ def _certainty(sweep: SweepEvidence) -> tuple[Fact, ...]:
     facts = [Fact("Certainty", found.wording)]
     if sweep.choice.constraints != ThresholdConstraints():
         facts.append(Fact("Thresholds shown to meet the constraints", found.certified_reason))
-    facts += [Fact(f"Guarantee ({one.method})", one.sentence) for one in sweep.certificates]
+    facts += [Fact(f"Guarantee: {one.risk} ({one.method})", one.sentence) for one in sweep.certificates]
     if sweep.lrp is not None and sweep.lrp.threshold is not None:
         error = f"localisation recall precision error (oLRP {score(sweep.lrp.olrp)})"
         facts.append(Fact("Second opinion", f"{sweep.lrp.threshold:.2f} has the smallest {error}"))
@@ -93,16 +94,31 @@ def threshold_table(view: View) -> Table:
     points = _points(view, view.judged_on)
     chosen = view.candidate.sweep.choice.threshold if view.candidate else None
     rows = []
-    for point in points:
+    for place, point in enumerate(points):
         is_chosen = chosen is not None and abs(point.threshold - chosen) < THRESHOLD_TOLERANCE
         if is_chosen or abs(point.threshold / COARSE - round(point.threshold / COARSE)) < THRESHOLD_TOLERANCE:
             mark = " (chosen)" if is_chosen else ""
-            rows.append(_point_row(f"{point.threshold:.2f}{mark}", point, "chosen" if is_chosen else ""))
+            rows.append(_swept_row(view, place, f"{point.threshold:.2f}{mark}", "chosen" if is_chosen else ""))
     caption = (
         f"{view.name} by confidence threshold, clean images, {view.counts(view.judged_on)}. The choice was made on "
-        "another split; this table is not for choosing again."
+        "another split; this table is not for choosing again. In brackets: the 95 % interval at each threshold."
     )
     return Table("thresholds", caption, ("Threshold", *RATES, *COUNTS), tuple(rows))
+
+
+def _swept_row(view: View, place: int, header: str, style: str) -> Row:
+    """One threshold of the sweep, with the bands of its rates."""
+    found = curve(view.candidate, view.judged_on, CLEAN) if view.candidate else None
+    if found is None:
+        return _point_row(header, None, style)
+    point = found.points[place]
+    cells = []
+    for rate in ("precision", "recall", "f1", "fppi"):
+        ends = found.bands.at(rate, place) if found.bands else None
+        value = getattr(point, rate)
+        bounded = Estimate(value=value, low=ends[0], high=ends[1]) if ends and value is not None else None
+        cells.append(number(bounded or Estimate.of(value)))
+    return Row(header, (*cells, whole(point.tp), whole(point.fp), whole(point.fn)), style)
 
 
 def _points(view: View, split: str) -> tuple[OperatingPoint, ...]:

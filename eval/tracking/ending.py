@@ -15,11 +15,12 @@ def ending(store: Store, run_id: str) -> Iterator[None]:
 
     Args:
         store: Where the run is.
-        run_id: A run of ours; a block that ends well leaves it as it is.
+        run_id: A run of ours; a block that ends well leaves it as it is, and so does any block once it is finished.
     """
     try:
         yield
     except BaseException as error:
         with suppress(StoreError):  # the store may be what failed
-            store.finish(run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            if store.run(run_id).status != "FINISHED":
+                store.finish(run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from robust.cli import options
-from robust.cli.output import echo_json, echo_table
+from robust.cli.output import bounded_text, echo_json, echo_table
 from robust.cli.predictions import GRAMMAR
 from robust.errors import UsageError
 
@@ -51,6 +51,19 @@ _MOST_COLUMNS = 8  # corruptions side by side; more do not fit a terminal
     help="Corruption or cause that training images were augmented with; may be repeated.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the suite.")
+@click.option(
+    "--replicates",
+    type=click.IntRange(100, 100_000),
+    default=2000,
+    show_default=True,
+    help="Bootstrap replicates behind the intervals.",
+)
+@click.option("--resampling-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Their seed.")
+@click.option(
+    "--val-variants",
+    is_flag=True,
+    help="Show val in all variants too: then a threshold for the worst of them can be told from val.",
+)
 @options.baseline
 @click.option("--imgsz", type=click.IntRange(min=32), help="Inference size, pixels. Default: the one trained with.")
 @options.device
@@ -92,9 +105,13 @@ def eval_command(as_json: bool, tracking_uri: str, executor: str, workers: int |
 
     if workers is None and given["device"] != "cpu":
         workers = 1  # every process would load all networks on the one device
-    with Progress("Evaluating", "images") as progress:
+    with Progress("Evaluating", "images") as progress, Progress("Measuring", "models") as measuring:
         evaluation = evaluate(
-            _request(given), Store.open(tracking_uri), executor=make_executor(executor, workers), on_progress=progress
+            _request(given),
+            Store.open(tracking_uri),
+            executor=make_executor(executor, workers),
+            on_progress=progress,
+            on_measured=measuring,
         )
     _tell_built(evaluation, _folders(given["variants"]))
     if as_json:
@@ -131,7 +148,8 @@ def _eval_predictions(as_json: bool, tracking_uri: str, given: dict[str, Any]) -
 
 def _request(given: dict[str, Any]) -> Any:
     from robust.eval.candidates import Selection
-    from robust.eval.evaluate import Request
+    from robust.eval.measuring import Request
+    from robust.eval.metrics.resampling import Resampling
     from robust.eval.records import InferenceSettings
 
     return Request(
@@ -154,6 +172,8 @@ def _request(given: dict[str, Any]) -> Any:
         settings=InferenceSettings(device=given["device"], batch=given["batch"]),
         renamed=_pairs(given["class_map"]),
         cache_dir=Path(given["cache_dir"]),
+        resampling=Resampling(seed=given["resampling_seed"], replicates=given["replicates"]),
+        select_on_variants=given["val_variants"],
     )
 
 
@@ -207,6 +227,7 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 def _show(evaluation: Evaluation) -> None:
     """One line a candidate: clean val, clean test, the mean of each corruption, mPC, rPC, recorded sets; all AP50.
 
+    In brackets: the 95 % interval of clean images of the split that judges, and of mPC; --json has all of them.
     With many corruptions the table is turned: one line each, and one column a candidate.
     """
     from robust.eval.decision.study import Study
@@ -220,10 +241,18 @@ def _show(evaluation: Evaluation) -> None:
     splits = [cell.split for cell in evidence.candidates[0].cells if cell.variant == "clean"]
     rows = []
     for candidate in evidence.candidates:
-        clean = {cell.split: cell.coco.AP50 for cell in candidate.cells if cell.variant == "clean"}
+        clean = {
+            cell.split: bounded_text(cell.coco.AP50, cell.intervals.get("AP50"))
+            if cell.split == candidate.judged_on
+            else cell.coco.AP50
+            for cell in candidate.cells
+            if cell.variant == "clean"
+        }
         aggregate = next((a for a in candidate.robustness if a.metric == "AP50"), None)
         means = [aggregate.corruption_means.get(name) if aggregate else None for name in corruptions]
-        total = [aggregate.mPC, aggregate.rPC] if aggregate else [None, None]
+        total: list[str | float | None] = [None, None]
+        if aggregate:
+            total = [bounded_text(aggregate.mPC, aggregate.intervals.get("mPC")), aggregate.rPC]
         total += [study.held_out(candidate, "AP50").value] if seen else []
         real = {cell.variant: cell.coco.AP50 for cell in candidate.cells if cell.variant in recorded}
         rows.append((candidate.name, candidate.role, *map(clean.get, splits), *means, *total, *map(real.get, recorded)))

@@ -22,6 +22,7 @@ _MODEL_OPTIONS = {
     "imgsz": "--imgsz",
     "class_map": "--map-class",
     "trust_weights": "--trust-weights",
+    "val_variants": "--val-variants",
 }
 
 
@@ -40,6 +41,7 @@ def results_request(given: dict[str, Any]) -> ResultsRequest:
     Raises:
         UsageError: options do not go together, or it is not clear which files belong to one detector.
     """
+    from robust.eval.metrics.resampling import Resampling
     from robust.eval.result_files import ResultsRequest
 
     for key, option in _MODEL_OPTIONS.items():
@@ -63,6 +65,7 @@ def results_request(given: dict[str, Any]) -> ResultsRequest:
         seed=given["seed"],
         trained_on=given["trained_on"],
         built=tuple(_folders(given["variants"])),
+        resampling=Resampling(seed=given["resampling_seed"], replicates=given["replicates"]),
     )
 
 

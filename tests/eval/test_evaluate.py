@@ -20,8 +20,9 @@ from robust.errors import DataError, IntegrityError, StoreError, UnknownName, Us
 from robust.eval.candidates import Selection, choose
 from robust.eval.decision.study import Study
 from robust.eval.engine.executors import ProcessExecutor
-from robust.eval.evaluate import Evaluation, Request, evaluate
+from robust.eval.evaluate import Evaluation, evaluate
 from robust.eval.evaluation_run import read_evidence
+from robust.eval.measuring import Request
 from robust.eval.report_run import collect_evidence
 from robust.eval.tracking.store import Store
 
@@ -89,7 +90,7 @@ def test_everything_is_logged_under_the_names_of_the_contract(desk: Desk) -> Non
 
 def test_second_evaluation_infers_nothing_and_adds_no_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     first = desk.evaluate()
-    monkeypatch.setattr("robust.eval.evaluate.candidate_evidence", None)  # measuring again would fail
+    monkeypatch.setattr("robust.eval.measuring.candidate_evidence", None)  # measuring again would fail
     second = desk.evaluate()
     assert second.filled.n_inferences == 0
     assert second.run_ids == first.run_ids
@@ -134,9 +135,9 @@ def test_starting_weights_without_the_class_are_told_and_left_out(
 
 def test_interrupted_measuring_leaves_no_run_running(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("robust.eval.evaluate.candidate_evidence", _interrupt)
+        patched.setattr("robust.eval.measuring.candidate_evidence", _interrupt)
         desk.evaluate()
-    assert [run.status for run in desk.store.runs("robust")] == ["KILLED"]
+    assert {run.status for run in desk.store.runs("robust")} == {"KILLED"}
     assert {desk.store.run(run_id).status for run_id in desk.evaluate().run_ids.values()} == {"FINISHED"}
 
 

@@ -16,9 +16,10 @@ from robust.errors import DataError, IntegrityError, RobustError, UsageError
 from robust.eval.candidates import Selection
 from robust.eval.decision.policy import read_policy
 from robust.eval.engine import work
-from robust.eval.evaluate import Evaluation, Request, evaluate
+from robust.eval.evaluate import Evaluation, evaluate
 from robust.eval.evaluation_run import flat_metrics
 from robust.eval.evidence.sweeping import SweepPlan
+from robust.eval.measuring import Request
 from robust.eval.report.card import read_card
 from robust.eval.report.files import write_report
 from robust.eval.report_run import collect_evidence
