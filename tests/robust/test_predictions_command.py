@@ -245,7 +245,7 @@ def test_a_baseline_may_be_one_of_the_named_detectors_or_know_less_than_the_cand
     table = run("eval", "--predictions", "val=a_val.json", "--predictions", "test=a.json", *data,
                 "--variant", f"night/3={night}", "--baseline", old, "--experiment", "less")  # fmt: skip
     assert table.stdout.splitlines()[0].split()[:4] == ["name", "role", "test", "AP50"]
-    assert table.stdout.splitlines()[2].split()[3] == "-"
+    assert table.stdout.splitlines()[2].split()[5] == "-"  # after the test value and its interval
     report = run("report", "--experiment", "less", "-o", "report")
     assert report.exit_code == 0, report.output
 
