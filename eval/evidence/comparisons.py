@@ -190,6 +190,7 @@ def compare_pair(
     one, other = (study.column(candidate, split, variant, metric) for candidate in (first, second))
     if one is None or other is None:
         return None
+    refused = no_interval(first, question) or no_interval(second, question)
     margin = None if metric in {"fppi", "precision"} else MARGIN
     comparison = compare(
         one.value,
@@ -201,9 +202,27 @@ def compare_pair(
         variant=variant,
         metric=metric,
         margin=margin,
+        refused=refused,
         same_weights=(first.weights_sha256, first.imgsz) == (second.weights_sha256, second.imgsz),
     )
     return PairEvidence(first=first.key, second=second.key, comparison=comparison)
+
+
+def no_interval(candidate: CandidateEvidence, question: Question) -> str:
+    """Why a number has no interval of its own; empty when it has one. What carries no level carries no difference."""
+    split, variant, metric = question
+    if variant == ALL_VARIANTS:
+        name, _, base = metric.partition(" ")
+        found = next((r.intervals.get(name) for r in candidate.robustness if r.metric == base), None)
+    elif metric in RATES:
+        places = (a for a in candidate.sweep.at_threshold if (a.split, a.variant) == (split, variant))
+        found = next((a.intervals.get(metric) for a in places), None)
+    else:
+        cell = _cell(candidate.cells, split, variant)
+        found = cell.intervals.get(metric) if cell else None
+    if found is None:
+        return "too little carries one of the two"
+    return "" if found.low is not None else found.note
 
 
 def _corrected(pairs: Sequence[PairEvidence]) -> list[PairEvidence]:
@@ -245,6 +264,8 @@ def _groups(candidates: Sequence[CandidateEvidence]) -> list[list[CandidateEvide
 def _seed_group(
     study: Compared, members: Sequence[CandidateEvidence], question: Question
 ) -> tuple[SeedGroup, int] | None:
+    if any(no_interval(candidate, question) for candidate in members):
+        return None
     columns = [study.column(candidate, *question) for candidate in members]
     known = [column for column in columns if column is not None and column.value is not None]
     if not known or len(known) < len(columns):
@@ -332,7 +353,8 @@ def _winners(study: Compared, candidates: Sequence[CandidateEvidence], split: st
         for candidate in candidates:
             column = study.column(candidate, split, CLEAN, metric)
             unseen = study.replicates[candidate.key].left_out.get((split, CLEAN, metric))
-            if column is not None and column.value is not None and unseen is not None:
+            carried = not no_interval(candidate, (split, CLEAN, metric))
+            if carried and column is not None and column.value is not None and unseen is not None:
                 rows.append((candidate.key, column, unseen))
         if len(rows) < 2 or len(rows) < len(candidates):
             continue

@@ -17,8 +17,14 @@ from robust.corruptions.records import CLEAN, Variant
 from robust.eval.evidence.records import CellEvidence
 from robust.eval.metrics.calibration import Calibration, calibration
 from robust.eval.metrics.coco import coco_metrics
-from robust.eval.metrics.error_types import ErrorReplicates, breakdown_of, error_changes, error_replicates
-from robust.eval.metrics.interval import Interval, share_interval
+from robust.eval.metrics.error_types import (
+    ErrorReplicates,
+    breakdown_of,
+    error_changes,
+    error_replicates,
+    without_intervals,
+)
+from robust.eval.metrics.interval import MIN_UNITS, Interval, share_interval
 from robust.eval.metrics.matching import Matches, match
 from robust.eval.metrics.miss_rate import miss_rate_of
 from robust.eval.metrics.records import MissRate
@@ -131,6 +137,7 @@ def measure_cell(
     parts = strata(truth) if parts is None else parts
     rates = miss_rate_of(matches)
     replicates = _coco_replicates(cell, weights)
+    is_rare = len(truth.categories) > 1 and 0 < _carried(truth, ~truth.iscrowd)[1] < MIN_UNITS
     errors = error_replicates(truth, predictions, weights, matches=matches)
     evidence = CellEvidence(
         split=cell.split,
@@ -148,10 +155,14 @@ def measure_cell(
             **_miss_rate_intervals(rates, miss_rate_replicates(matches, weights.values), truth, weights.n_units),
         },
         strata=stratum_metrics(
-            truth, predictions, strata(truth) if parts is None else parts, weights=weights, matches=matches
+            truth,
+            predictions,
+            strata(truth) if parts is None else parts,
+            weights=None if is_rare else weights,
+            matches=matches,
         ),
-        errors=breakdown_of(errors),
-        error_changes=error_changes(clean.errors, errors) if clean else (),
+        errors=without_intervals(breakdown_of(errors), weights.n_units) if is_rare else breakdown_of(errors),
+        error_changes=error_changes(clean.errors, errors) if clean and not is_rare else (),
         calibration=_calibration(cell, matches, weights),
     )
     kept = {name: column for name, column in replicates.items() if len(column) == weights.n_replicates}
@@ -209,7 +220,13 @@ def _miss_rate_intervals(
 
 
 def _carried(truth: GroundTruth, inside: NDArray[np.bool_]) -> tuple[int, int]:
-    """Objects that count, and images (or groups) that hold one."""
+    """Objects that count, and images (or groups) that hold one of the rarest class that has any.
+
+    The numbers are means over classes. A class on a few images hardly varies between replicates, because it is there or
+    not, so that replicates say too little about it, whatever the other classes are like.
+    """
     counts = inside & ~truth.iscrowd
-    images = np.unique(truth.image_index[counts]).tolist()
-    return int(counts.sum()), len({truth.groups[i] or i for i in images})
+    units: dict[int, set[str | int]] = {}
+    for image, category in zip(truth.image_index[counts].tolist(), truth.category_ids[counts].tolist(), strict=True):
+        units.setdefault(category, set()).add(truth.groups[image] or image)
+    return int(counts.sum()), min(map(len, units.values()), default=0)

@@ -198,10 +198,11 @@ def _ends(
         low[zero], high[zero] = 0.0, -math.log((1 - LEVEL) / 2) / n_units
         low[smooth], high[smooth] = log_t(values[smooth], se[smooth], n_units)
         return low, high
-    allowed &= support.counted >= MIN_OBJECTS
-    smooth = allowed & (values > 0) & (values < 1) & (se > 0)
-    low[smooth], high[smooth] = logit_t(values[smooth], se[smooth], n_units)
-    carried = allowed & (support.units >= MIN_UNITS)
+    carried = allowed & (support.counted >= MIN_OBJECTS) & (support.units >= MIN_UNITS)
+    smooth = carried & (values > 0) & (values < 1) & (se > 0)
+    units = support.units[smooth]
+    wider = np.sqrt(units / (units - 1) * (n_units - 1) / n_units)  # as if these units alone had been drawn
+    low[smooth], high[smooth] = logit_t(values[smooth], se[smooth] * wider, units)
     none, every = carried & (values == 0), carried & (values == 1)
     edge = ((1 - LEVEL) / 2) ** (1 / np.maximum(support.units, 1))  # Clopper and Pearson's end for all of m units
     low[every], high[every] = edge[every], 1.0

@@ -106,6 +106,7 @@ def compare(
     metric: str,
     margin: float | None = None,
     same_weights: bool = False,
+    refused: str = "",
 ) -> Comparison:
     """Compare two sets of weights in one number.
 
@@ -120,6 +121,7 @@ def compare(
         metric: Name of the number; those in `LOWER_IS_BETTER` are judged the other way round.
         margin: Loss that still counts as not worse, at least 0.
         same_weights: Both are the same file of weights at the same size, so they differ nowhere.
+        refused: Why one of the two has no interval; then their difference has none either. Empty when both have one.
 
     Raises:
         ValueError: the replicates do not belong together.
@@ -131,11 +133,13 @@ def compare(
     defined = apart[np.isfinite(apart)]
     same = difference == 0 and len(defined) > 0 and not defined.any()
     interval = difference_interval(difference, apart, n_units)
-    if same_weights:
-        interval = noted(interval, "the weights are the same") if interval.low is not None else interval
+    if refused:
+        interval = Interval.none(refused, n_units)
+    elif same_weights and same:
+        interval = Interval(low=0.0, high=0.0, method="t", se=0.0, n_units=n_units, note="the weights are the same")
     elif len(defined) and np.mean(defined == 0) > RARELY_APART:
         interval = Interval.none("the two differ on too few images", n_units)
-    relative = _relative(first, second, first_replicates, second_replicates, n_units)
+    relative = None if refused else _relative(first, second, first_replicates, second_replicates, n_units)
     sd = math.sqrt(n_units) * interval.se if interval.se else None
     return Comparison(
         split=split,

@@ -152,6 +152,12 @@ def breakdown_of(errors: ErrorReplicates) -> ErrorBreakdown:
     return ErrorBreakdown(ap50=_defined(errors.ap50), parts=tuple(_share(errors, kind) for kind in KINDS))
 
 
+def without_intervals(found: ErrorBreakdown, n_units: int) -> ErrorBreakdown:
+    """The same without intervals, for a mean over classes of which one is on too few images."""
+    none = Interval.none("one of the classes is on too few images", n_units)
+    return found.model_copy(update={"parts": tuple(p.model_copy(update={"interval": none}) for p in found.parts)})
+
+
 def error_changes(clean: ErrorReplicates, variant: ErrorReplicates) -> tuple[ErrorChange, ...]:
     """Measure what a variant of the images adds to each kind of error.
 

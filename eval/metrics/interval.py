@@ -91,16 +91,21 @@ def share_interval(
         replicates: float64 (B,), its replicates; NaN where undefined.
         n_units: Units that were drawn.
         n_objects: Objects (or detections) behind the number; fewer than 5 are refused. None: not checked.
-        n_carrying: Units that enter the denominator, for the exact interval; None: all.
+        n_carrying: Units that hold something to be counted, of the rarest class where the number is a mean over
+            classes; fewer than 5 are refused, and t has one degree of freedom less than these. None: all.
     """
+    carrying = n_units if n_carrying is None else min(n_carrying, n_units)
     refused = refusal(value, replicates, n_units, n_objects)
+    if not refused and carrying < MIN_UNITS:
+        refused = f"{carrying} images or groups carry the number or one of its classes: at least {MIN_UNITS} are needed"
     if refused or value is None:
         return Interval.none(refused or "not defined", n_units)
-    se = standard_error(replicates, n_units)
+    se = standard_error(replicates, carrying)
     if not 0 < value < 1 or se == 0:
-        return _exact(value, n_units if n_carrying is None else n_carrying, n_units)
-    low, high = logit_t(value, se, n_units)
-    return _made((float(low), float(high)), "logit-t", se, replicates, n_units)
+        return _exact(value, carrying, n_units)
+    low, high = logit_t(value, se, carrying)
+    made = _made((float(low), float(high)), "logit-t", se, replicates, n_units)
+    return made.model_copy(update={"note": _smallness(carrying)})
 
 
 def rate_interval(
@@ -142,13 +147,13 @@ def ratio_interval(value: float | None, replicates: NDArray[np.float64], n_units
 def difference_interval(value: float | None, replicates: NDArray[np.float64], n_units: int) -> Interval:
     """Interval of a paired difference, or of any number without bounds: value +/- t SE.
 
-    Two models that are the same differ by exactly 0 in every replicate, and so do the ends.
+    Where the replicates do not vary there is none: an interval of no width would claim certainty.
     """
     refused = refusal(value, replicates, n_units)
     if refused or value is None:
         return Interval.none(refused or "not defined", n_units)
     se = standard_error(replicates, n_units)
-    if se == 0 and value != 0:
+    if se == 0:
         return Interval.none("the replicates do not vary", n_units)
     half = t_quantile(n_units - 1) * se
     return _made((value - half, value + half), "t", se, replicates, n_units)
@@ -180,11 +185,12 @@ def refusal(
     return None
 
 
-def logit_t(value: ArrayLike, se: ArrayLike, n_units: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def logit_t(value: ArrayLike, se: ArrayLike, n_units: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """expit(logit(value) -/+ t SE / (value (1 - value))), element by element, for values strictly inside 0..1."""
+    quantile = np.reshape([t_quantile(n - 1) for n in np.ravel(n_units).tolist()], np.shape(n_units))
     theta, spread = np.asarray(value, dtype=np.float64), np.asarray(se, dtype=np.float64)
     centre = np.log(theta / (1 - theta))
-    half = t_quantile(n_units - 1) * spread / (theta * (1 - theta))
+    half = quantile * spread / (theta * (1 - theta))
     return _expit(centre - half), _expit(centre + half)
 
 
@@ -221,12 +227,10 @@ def clopper_pearson(hits: int, trials: int, level: float = LEVEL) -> tuple[float
 
 
 def _exact(value: float, n_carrying: int, n_units: int) -> Interval:
-    if n_carrying < MIN_UNITS:
-        return Interval.none(f"{n_carrying} images carry the number: at least {MIN_UNITS} are needed", n_units)
     if value not in (0, 1):
         return Interval.none("the replicates do not vary", n_units)
     low, high = clopper_pearson(n_carrying if value == 1 else 0, n_carrying)
-    return Interval(low=low, high=high, method="exact", se=0.0, n_units=n_units, note=_smallness(n_units))
+    return Interval(low=low, high=high, method="exact", se=0.0, n_units=n_units, note=_smallness(n_carrying))
 
 
 def _made(

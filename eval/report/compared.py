@@ -91,9 +91,18 @@ def _effect_row(contrast: Contrast) -> Row:
         difference_cell(contrast.difference, contrast.interval),
         whole(min(contrast.n_seeds)),
         number(contrast.p_value, "no interval"),
-        Cell("may be claimed" if contrast.can_claim else "too few seeds for a claim"),
+        Cell(_claim(contrast)),
     )
     return Row(effect_name(contrast), cells)
+
+
+def _claim(contrast: Contrast) -> str:
+    found = contrast.interval
+    if not contrast.can_claim:
+        return "too few seeds for a claim"
+    if found.low is None or found.high is None or found.low <= 0 <= found.high:
+        return "no effect shown"
+    return "shown, uncorrected for the other effects"
 
 
 def effect_name(contrast: Contrast) -> str:
@@ -116,7 +125,12 @@ def selection_facts(view: View) -> tuple[Fact, ...]:
     metric = view.policy.selection.metric
     found = next((w for w in view.study.comparisons.winners if w.metric == metric), None)
     if found is None:
-        return (Fact("Selection among candidates", "not assessed: there are fewer than two candidates to choose from"),)
+        return (
+            Fact(
+                "Selection among candidates",
+                "not assessed: fewer than two candidates, or too little carries their numbers",
+            ),
+        )
     return _winner_facts(view, found)
 
 

@@ -115,9 +115,18 @@ def test_small_samples_carry_a_mark() -> None:
     assert share_interval(0.5, replicates(0.5, 0.1), 30).note == ""
 
 
-def test_a_model_compared_with_itself_differs_by_exactly_nothing() -> None:
+def test_a_difference_that_does_not_vary_has_no_interval_of_no_width() -> None:
     made = difference_interval(0.0, np.zeros(2000), 50)
-    assert (made.low, made.high, made.se) == (0.0, 0.0, 0.0)
+    assert made.low is None and "do not vary" in made.note
+
+
+def test_images_without_objects_make_a_share_no_surer() -> None:
+    drawn = replicates(0.6, 0.05)
+    assert share_interval(0.6, drawn, 100, n_carrying=3).low is None
+    few, many = share_interval(0.6, drawn, 100, n_carrying=8), share_interval(0.6, drawn, 100)
+    low, high = logit_t(0.6, drawn.std(ddof=1) * math.sqrt(8 / 7), 8)
+    assert (few.low, few.high) == pytest.approx((float(low), float(high)), abs=2e-6)
+    assert few.note == VERY_SMALL and many.note == ""
 
 
 def test_rounding_makes_no_constant_vary() -> None:

@@ -219,7 +219,7 @@ def test_recall_has_the_interval_of_its_images() -> None:
             counts = [np.bincount(truth.image_index[chosen], minlength=12) for chosen in (hit, part.inside)]
             with np.errstate(invalid="ignore"):
                 replicates = (counts[0] @ weights.values) / (counts[1] @ weights.values)
-            low, high = logit_t(found.recall, standard_error(replicates, 12), 12)
+            low, high = logit_t(found.recall, standard_error(replicates, part.n_units), part.n_units)
             assert [found.interval.low, found.interval.high] == pytest.approx([float(low), float(high)], abs=2e-6)
             compared += 1
     assert compared >= 3
