@@ -72,8 +72,8 @@ def _coverage(coverage: Row) -> list[str]:
             ],
         ),
         "*Shown*: how often the interval excludes 0, that is, how often so few images show a difference that is there. "
-        "*Identical*: test sets on which the two agree in every replicate and the interval is [0, 0]; it cannot hold "
-        "the true difference and counts as a miss. Where both are at 0 or 1 the interval is refused instead.\n",
+        "*Refused*: too few objects, or the two differ on one image at most; these sets count neither as hit nor as "
+        "miss. *Identical*: sets with an interval of [0, 0], which only the same file of weights may get.\n",
         f"{len(cells) - len(missed)} of {len(cells)} lines lie within the bars.{outside}\n",
         f"A model compared with itself: of {coverage['self_comparisons']:,} comparisons, {coverage['self_claims']} "
         "claimed a difference.\n",

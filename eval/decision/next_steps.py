@@ -45,7 +45,7 @@ def next_steps(study: Study, policy: Policy, decision: Decision) -> tuple[NextSt
         ),
         NextStep(
             what="Look at what went wrong",
-            why="not assessed: which persons are missed and what the false alarms are, clean and per variant",
+            why="the images with most misses and false alarms are listed under Errors; look at them",
         ),
         NextStep(
             what="Confirm on real images of the operating conditions",

@@ -58,7 +58,7 @@ class Certificate(Record):
         empirical_risk: On these units, at ``threshold`` or, without one, at the lowest threshold. None without objects.
         p_value: Of "the risk is above alpha", at the same threshold; None for conformal risk control.
         best_alpha: The smallest alpha that these units could certify, at the lowest threshold; None when none is below
-            1.
+            1, and for conformal risk control, whose alpha must be fixed before looking.
         images_needed: Units that certify alpha when none of them misses anything.
         sentence: What is certified, or why nothing is.
     """
@@ -205,10 +205,8 @@ def _conformal(thresholds: NDArray[np.float64], losses: _Losses, risk: Risk, alp
     n = len(losses.values)
     means = losses.values.mean(axis=0).tolist() if n else []
     n_passed = sum(conformal_bound(mean, n) <= alpha + _SLACK for mean in means)
-    level = conformal_bound(means[0], n) if means else None
     asked = _Asked(CONFORMAL, risk, alpha, None, "on average")
-    best = None if level is None or level >= 1 else level
-    return _certificate(losses, asked, _Found(thresholds[:n_passed], means, max(0, n_passed - 1), best, None))
+    return _certificate(losses, asked, _Found(thresholds[:n_passed], means, max(0, n_passed - 1), None, None))
 
 
 @dataclass(frozen=True)

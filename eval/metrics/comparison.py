@@ -26,9 +26,8 @@ SMALLEST_DIVISOR = 0.05
 LOWER_IS_BETTER = frozenset({"fppi", "mr2"})
 """Names of the metrics of which less is better; the verdict reads their differences the other way round."""
 SIGNIFICANT = 0.05
-RARELY_APART = math.exp(-3)
-"""Share of replicates without any difference from which no interval is given: about exp(-k) of them have none when the
-two differ on k images, and with fewer than three the interval would be far too narrow (`docs/statistics.md`)."""
+ALMOST = 0.95
+"""Share of the replicates that leave a given image out, from which the two are taken to differ on that one only."""
 
 Verdict = Literal["superior", "not worse", "worse", "worse beyond margin", "cannot tell", "identical"]
 
@@ -137,8 +136,8 @@ def compare(
         interval = Interval.none(refused, n_units)
     elif same_weights and same:
         interval = Interval(low=0.0, high=0.0, method="t", se=0.0, n_units=n_units, note="the weights are the same")
-    elif len(defined) and np.mean(defined == 0) > RARELY_APART:
-        interval = Interval.none("the two differ on too few images", n_units)
+    elif len(defined) and np.mean(defined == 0) >= ALMOST * (1 - 1 / max(n_units, 1)) ** n_units:
+        interval = Interval.none("the two differ on one image at most", n_units)
     relative = None if refused else _relative(first, second, first_replicates, second_replicates, n_units)
     sd = math.sqrt(n_units) * interval.se if interval.se else None
     return Comparison(

@@ -42,7 +42,8 @@ class ThresholdCertainty(Record):
         n_units: Independent units: images, or source groups.
         p_values: For each threshold of the sweep, the probability of data this good if some constraint were just
             missed; None where too little is counted. Empty without constraints.
-        certified: Thresholds that are shown to meet all constraints, one-sided at 5 % each.
+        certified: Thresholds that pass a test of all constraints, one-sided at 5 % each and not corrected for their
+            number: that some threshold passes wrongly is likelier than 5 % (13 to 17 % where all just miss).
         certified_threshold: Of those, the one of highest recall (then lowest FPPI, then highest threshold).
         certified_reason: Why this one, or why none.
         replicates: How often the choice was repeated on resampled images.
@@ -226,14 +227,17 @@ def _certified(
     best = choose_threshold(points, constraints).threshold
     n = len(p_values)
     if best is not None:
-        return best, f"{len(points)} of {n} thresholds are shown to meet the constraints; {best:g} finds the most."
+        return best, (
+            f"{len(points)} of {n} thresholds each pass a 5 % test of the constraints; {best:g} finds the most "
+            "(not corrected for choosing among them)."
+        )
     if points:
-        return None, "No object is found at the thresholds that are shown to meet the constraints."
+        return None, "No object is found at the thresholds that pass the test of the constraints."
     if np.isnan(p_values).all():
         return None, "Too few images, objects or detections to show that any threshold meets the constraints."
     nearest = int(np.nanargmin(p_values))
     return None, (
-        f"None of {n} thresholds is shown to meet the constraints; the nearest is {counts.thresholds[nearest]:g} "
+        f"None of {n} thresholds passes a 5 % test of the constraints; the nearest is {counts.thresholds[nearest]:g} "
         f"(p = {p_values[nearest]:.3f}, {ERROR:g} is needed)."
     )
 

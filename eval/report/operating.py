@@ -47,7 +47,7 @@ def _certainty(sweep: SweepEvidence) -> tuple[Fact, ...]:
         return (Fact("Certainty", NOT_MEASURED),)
     facts = [Fact("Certainty", found.wording)]
     if sweep.choice.constraints != ThresholdConstraints():
-        facts.append(Fact("Thresholds shown to meet the constraints", found.certified_reason))
+        facts.append(Fact("Test of the constraints", found.certified_reason))
     facts += [Fact(f"Guarantee: {one.risk} ({one.method})", one.sentence) for one in sweep.certificates]
     if sweep.lrp is not None and sweep.lrp.threshold is not None:
         error = f"localisation recall precision error (oLRP {score(sweep.lrp.olrp)})"

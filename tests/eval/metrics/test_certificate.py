@@ -91,7 +91,7 @@ def test_ten_faultless_images_certify_26_percent_at_best() -> None:
         "10 with objects; these images could certify 25.9% there."
     )
     assert conformal.threshold == 0.4
-    assert conformal.best_alpha == pytest.approx(1 / 11)
+    assert conformal.best_alpha is None  # its level must be fixed before looking
 
 
 def test_what_is_asked_and_in_which_order() -> None:

@@ -152,7 +152,10 @@ class TestCertified:
         assert made.threshold == 0.4
         assert made.certified == (0.4, 0.5, 0.6)  # 9 alarms in 100 images are no proof of at most 10
         assert made.certified_threshold == 0.4
-        assert made.certified_reason == "3 of 4 thresholds are shown to meet the constraints; 0.4 finds the most."
+        assert made.certified_reason == (
+            "3 of 4 thresholds each pass a 5 % test of the constraints; 0.4 finds the most "
+            "(not corrected for choosing among them)."
+        )
         assert len(made.p_values) == 4
         assert made.p_values[0] is not None and 0.05 < made.p_values[0] < 0.5
 
@@ -161,7 +164,7 @@ class TestCertified:
         made = _certainty(counts, ThresholdConstraints(max_fppi=0.2))
         assert (made.threshold, made.certified_threshold, made.certified) == (0.3, None, ())
         assert made.certified_reason.startswith(
-            "None of 1 thresholds is shown to meet the constraints; the nearest is 0.3"
+            "None of 1 thresholds passes a 5 % test of the constraints; the nearest is 0.3"
         )
 
     def test_without_constraints_there_is_nothing_to_show(self) -> None:
