@@ -111,17 +111,19 @@ def test_differently_swept_candidates_are_not_put_side_by_side(study: Study, tmp
     study.must("sweep", "--experiment", "tiny")
 
 
-def test_report_comes_from_the_store_holds_and_verifies(study: Study, tmp_path: Path) -> None:
+def test_report_comes_from_the_store_rejects_what_finds_nothing_and_verifies(study: Study, tmp_path: Path) -> None:
     written = study.must("report", "--experiment", "tiny", "-o", tmp_path / "report")
-    assert written["decision"]["verdict"] == "HOLD"
-    assert "no interval" in written["decision"]["reason"]
+    (clean,) = [gate for gate in written["decision"]["gates"] if gate["gate"] == "clean AP50"]
+    assert (clean["estimate"]["value"], clean["outcome"]) == (0.0, "FAIL")
+    assert clean["estimate"]["high"] == pytest.approx(1 - 0.025 ** (1 / 5), abs=1e-4)  # nothing found in 5 images
+    assert written["decision"]["verdict"] == "REJECT" and "clean AP50" in written["decision"]["reason"]
     stored = Store.open(study.uri).run(written["run_id"])
-    assert stored.tags["robust.decision"] == "HOLD" and stored.tags["robust.kind"] == "report"
+    assert stored.tags["robust.decision"] == "REJECT" and stored.tags["robust.kind"] == "report"
     again = study.must("report", "--experiment", "tiny", "-o", tmp_path / "again")
     assert again["sha256"] == written["sha256"] and again["run_id"] == written["run_id"]
     verified = CliRunner().invoke(robust, ["verify", str(tmp_path / "report")])
     assert verified.exit_code == 0
-    assert study.run("gate", "--experiment", "tiny").exit_code == 4
+    assert study.run("gate", "--experiment", "tiny").exit_code == 3
 
 
 def test_report_on_one_run_leaves_the_others_out(study: Study, tmp_path: Path) -> None:
