@@ -27,6 +27,7 @@ check: venv
 docs: venv
 	OMP_NUM_THREADS=1 $(BIN)/python docs/variants_page.py
 	$(BIN)/python docs/evidence_schema.py
+	$(BIN)/python docs/statistics_page.py
 
 venv: $(INSTALLED)
 

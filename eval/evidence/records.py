@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from robust.corruptions.records import CLEAN
 from robust.eval.evidence.compared import ComparisonEvidence
+from robust.eval.evidence.findings import AuditEvidence
 from robust.eval.metrics.bands import Bands
 from robust.eval.metrics.calibration import Calibration
 from robust.eval.metrics.certificate import Certificate
@@ -310,6 +311,7 @@ class Evidence(Record):
     """Everything a decision may be made from.
 
     ``comparisons`` are made when the evidence of all candidates is put together; None in that of a single evaluation.
+    ``audit`` is what was found in the training runs; None when nobody looked.
     """
 
     schema_version: Literal[2] = 2
@@ -321,6 +323,7 @@ class Evidence(Record):
     not_evaluated: tuple[NotEvaluated, ...] = ()
     comparisons: ComparisonEvidence | None = None
     refined: tuple[RefinedEvidence, ...] = ()
+    audit: AuditEvidence | None = None
     environment: dict[str, str]
 
     def to_json(self) -> str:
