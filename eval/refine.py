@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from robust.corruptions.records import CLEAN
 from robust.eval.decision.decide import decide
 from robust.eval.decision.gates import Gate
-from robust.eval.decision.metric_gates import BaselineGate, MetricGate, RetainedGate, ThresholdGate
+from robust.eval.decision.metric_gates import BaselineGate, MetricGate, ThresholdGate
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import GateResult
 from robust.eval.decision.study import Study, robustness_of
+from robust.eval.decision.suite_gates import RetainedGate
 from robust.eval.evidence.compared import PairEvidence
 from robust.eval.evidence.measure import CellResult, Weighing, coco_interval
 from robust.eval.evidence.records import CandidateEvidence, Evidence, RefinedEvidence

@@ -1,14 +1,14 @@
-"""The files that people edit before a study: the promotion policy and the card."""
+"""The files that people edit before a study: the promotion policy, with its schema for editors, and the card."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from robust.errors import UsageError
-from robust.eval.decision.policy import default_policy_text
+from robust.eval.decision.policy import default_policy_text, policy_schema_text
 from robust.eval.report.card import default_card_text
 
-TEXTS = {"policy.yaml": default_policy_text, "card.yaml": default_card_text}
+TEXTS = {"policy.yaml": default_policy_text, "policy.schema.json": policy_schema_text, "card.yaml": default_card_text}
 
 
 def write_starter_files(folder: Path, *, force: bool = False) -> tuple[Path, ...]:

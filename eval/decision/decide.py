@@ -9,6 +9,8 @@ from robust.eval.decision.claims import plural
 from robust.eval.decision.gates import Subject
 from robust.eval.decision.policy import Policy, SelectionRule
 from robust.eval.decision.records import (
+    UNSTATED,
+    Circumstances,
     Decision,
     GateResult,
     Outcome,
@@ -22,12 +24,19 @@ from robust.eval.decision.study import CLEAN, Group, Study
 from robust.eval.evidence.records import Evidence
 
 
-def decide(evidence: Evidence, policy: Policy) -> Decision:
-    """Propose a candidate on the selection split and judge it on the other one."""
+def decide(evidence: Evidence, policy: Policy, circumstances: Circumstances = UNSTATED) -> Decision:
+    """Propose a candidate on the selection split and judge it on the other one.
+
+    Args:
+        evidence: Of the study.
+        policy: What must be true.
+        circumstances: The day, which only waivers depend on, and the human facts that were given.
+    """
     study = Study(evidence)
     selection = select(study, policy.selection)
-    subject = Subject(study, study.candidate(selection.candidate), policy.judged_on)
-    gates = tuple(gate.evaluate(subject) for gate in policy.gates)
+    subject = Subject(study, study.candidate(selection.candidate), policy.judged_on, circumstances)
+    waivers = {waiver.gate: waiver.held_against(circumstances.today) for waiver in policy.waivers}
+    gates = tuple(gate.evaluate(subject).model_copy(update={"waiver": waivers.get(gate.name)}) for gate in policy.gates)
     verdict = conclude(gates)
     return Decision(
         verdict=verdict,
@@ -36,15 +45,21 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         gates=gates,
         evidence_sha256=evidence_sha256(evidence),
         policy_sha256=policy.sha256,
+        decided_on=circumstances.today if policy.waivers else None,
+        facts=circumstances.facts,
     )
 
 
 def conclude(gates: Sequence[GateResult]) -> Verdict:
-    """Any critical FAIL rejects; all critical PASS promotes; anything else, also no critical gate at all, holds."""
-    critical = [gate.outcome for gate in gates if gate.tier is Tier.CRITICAL]
-    if Outcome.FAIL in critical:
+    """Any critical FAIL rejects; all critical PASS promotes; anything else, also no critical gate at all, holds.
+
+    A gate under a valid waiver neither rejects nor holds, but at least one critical gate must really pass.
+    """
+    critical = [gate for gate in gates if gate.tier is Tier.CRITICAL]
+    counted = [gate.outcome for gate in critical if not gate.waived]
+    if Outcome.FAIL in counted:
         return Verdict.REJECT
-    if critical and all(outcome is Outcome.PASS for outcome in critical):
+    if counted and all(outcome is Outcome.PASS for outcome in counted):
         return Verdict.PROMOTE
     return Verdict.HOLD
 
@@ -112,17 +127,29 @@ def _order(study: Study, ranked: RankedConfiguration) -> tuple[bool, float, int,
 def _reason(verdict: Verdict, selection: Selection, gates: Sequence[GateResult]) -> str:
     """The decision in one sentence."""
     critical = [gate for gate in gates if gate.tier is Tier.CRITICAL]
+    waived = [gate for gate in critical if gate.waived]
+    aside = f" ({_waived(waived)})" if waived else ""
     if verdict is Verdict.REJECT:
-        failed = [gate for gate in critical if gate.outcome is Outcome.FAIL]
-        return f"{len(failed)} of {len(critical)} critical gates failed: {_listed(failed, reasons=True)}."
+        failed = [gate for gate in critical if gate.outcome is Outcome.FAIL and not gate.waived]
+        return f"{len(failed)} of {len(critical)} critical gates failed: {_listed(failed, reasons=True)}{aside}."
     if selection.candidate is None:
         return f"No candidate can be proposed: {selection.reason}."
     if verdict is Verdict.PROMOTE:
-        return f"All {len(critical)} critical gates passed."
-    still_open = [gate for gate in critical if gate.outcome is Outcome.NOT_ENOUGH_EVIDENCE]
+        passed = len(critical) - len(waived)
+        return (
+            f"{passed} of {len(critical)} critical gates passed{aside}."
+            if waived
+            else (f"All {len(critical)} critical gates passed.")
+        )
+    still_open = [gate for gate in critical if gate.outcome is Outcome.NOT_ENOUGH_EVIDENCE and not gate.waived]
     without = [g for g in still_open if g.estimate.value is not None and not g.estimate.has_interval]
     cause = _cause(len(without), len(still_open))
-    return f"{len(still_open)} of {len(critical)} critical gates lack evidence{cause}: {_listed(still_open)}."
+    return f"{len(still_open)} of {len(critical)} critical gates lack evidence{cause}: {_listed(still_open)}{aside}."
+
+
+def _waived(gates: Sequence[GateResult]) -> str:
+    said = [f"{g.gate}, {g.outcome}, by {g.waiver.author} until {g.waiver.expires}" for g in gates if g.waiver]
+    return f"waived: {'; '.join(said)}"
 
 
 def _cause(n_without_interval: int, n_open: int) -> str:

@@ -8,11 +8,30 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from robust.eval.decision.claims import plural
-from robust.eval.decision.gates import Finding, Gate, Subject, Unit, count, unknown
-from robust.eval.decision.records import Estimate, Outcome
-from robust.eval.decision.study import CLEAN, Group, Study
+from robust.eval.decision.gates import Finding, Gate, Subject, count, too_few, unknown
+from robust.eval.decision.records import Estimate, GateResult, Outcome, Unit
+from robust.eval.decision.study import CLEAN, Study
+from robust.eval.evidence.findings import Severity
 from robust.eval.evidence.records import CandidateEvidence, LeakageEvidence
 from robust.eval.metrics.records import Share
+
+HumanFact = Literal[
+    "purpose",
+    "owner",
+    "intended_use",
+    "excluded_use",
+    "operating_conditions",
+    "training_budget",
+    "latency_budget",
+    "target_hardware",
+    "data_origin",
+    "weights_licence",
+    "fallback",
+    "monitoring",
+    "approver",
+    "reviewers",
+]
+"""Facts that only people know; the fields of the card."""
 
 
 class OperatingPointGate(Gate):
@@ -49,39 +68,6 @@ class OperatingPointGate(Gate):
             return unknown(f"no threshold qualifies on {choice.chosen_on}: {choice.reason}")
         inside = self.lowest <= choice.threshold <= self.highest
         return count(choice.threshold, inside, f"chosen on {choice.chosen_on}: {choice.rule}")
-
-
-class SeedsGate(Gate):
-    """The proposed configuration was trained with enough different seeds that gave different weights."""
-
-    kind: Literal["seeds"] = "seeds"
-    minimum: Annotated[int, Field(ge=1)]
-
-    @property
-    def requirement(self) -> str:
-        """What is required."""
-        return f"at least {self.minimum} distinct seeds with distinct weights for the configuration"
-
-    @property
-    def about(self) -> tuple[str, str | None, Unit, float | None]:
-        """Metric, variant, unit and bound."""
-        return "distinct seeds", None, "count", self.minimum
-
-    @property
-    def judges_split(self) -> bool:
-        """Seeds belong to training."""
-        return False
-
-    def examine(self, subject: Subject, candidate: CandidateEvidence) -> Finding:
-        """Count seeds, the same seed or the same weights once."""
-        group = subject.study.group_of(candidate) or Group(
-            candidate.configuration.label, candidate.configuration, (candidate,)
-        )
-        seeds = group.distinct_seeds
-        if not seeds:
-            return unknown("no training seed is known")
-        listed = ", ".join(str(seed) for seed in seeds)
-        return count(len(seeds), len(seeds) >= self.minimum, f"seeds {listed} in {len(group.candidates)} runs")
 
 
 class LeakageGate(Gate):
@@ -172,5 +158,95 @@ class ImagesGate(Gate):
         counted = study.splits.get(split)
         if counted is None:
             return unknown(f"no split {split!r} in the evidence")
-        objects = f"{counted.n_images} images, {counted.n_objects} objects"
-        return count(counted.n_images, counted.n_images >= self.minimum, objects)
+        have = f"{plural(counted.n_images, 'image')}, {plural(counted.n_objects, 'object')}"
+        if counted.n_images >= self.minimum:
+            return count(counted.n_images, True, have)
+        return too_few(
+            counted.n_images, f"{have}; {self.minimum - counted.n_images:,} more images needed", images=self.minimum
+        )
+
+
+class AuditGate(Gate):
+    """The audit of the training runs found nothing worse than what is tolerated.
+
+    ``must_check``: checks that must have been made; one that could not be made is not a clean one.
+    """
+
+    kind: Literal["audit"] = "audit"
+    tolerated: Literal["warning", "note", "nothing"] = "warning"
+    must_check: tuple[str, ...] = ()
+
+    @property
+    def requirement(self) -> str:
+        """What is required."""
+        worse = {"warning": "no error", "note": "no error and no warning", "nothing": "nothing at all"}[self.tolerated]
+        return f"the audit of the training runs finds {worse}"
+
+    @property
+    def about(self) -> tuple[str, str | None, Unit, float | None]:
+        """Metric, variant, unit and bound."""
+        return "audit findings", None, "count", 0
+
+    @property
+    def judges_split(self) -> bool:
+        """The audit is about training."""
+        return False
+
+    @property
+    def about_data(self) -> bool:
+        """It is about the study, whichever candidate is proposed."""
+        return True
+
+    def examine_data(self, study: Study, split: str) -> Finding:
+        """Count what is worse than tolerated."""
+        audit = study.evidence.audit
+        if audit is None:
+            return unknown("the training runs were not audited")
+        if not audit.n_runs:
+            return unknown("there is no training run to audit")
+        order = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
+        refused = order[: {"warning": 1, "note": 2, "nothing": 3}[self.tolerated]]
+        worse = [finding for finding in audit.findings if finding.severity in refused]
+        if worse:
+            rules = ", ".join(dict.fromkeys(finding.rule for finding in worse))
+            return count(len(worse), False, f"{plural(len(worse), 'finding')}: {rules}")
+        skipped = [rule for rule in self.must_check if rule not in audit.rules]
+        if skipped:
+            return unknown(f"not checked: {', '.join(skipped)}")
+        made = f"{plural(len(audit.rules), 'check')} of {plural(audit.n_runs, 'run')}"
+        left = f"; {plural(len(audit.not_checked), 'check')} could not be made" if audit.not_checked else ""
+        return count(0, True, made + left)
+
+
+class HumanFactsGate(Gate):
+    """People have stated what no measurement shows: purpose, owner, conditions of use."""
+
+    kind: Literal["human_facts"] = "human_facts"
+    required: tuple[HumanFact, ...] = Field(min_length=1)
+
+    @property
+    def requirement(self) -> str:
+        """What is required."""
+        return f"the card states: {', '.join(self.required)}"
+
+    @property
+    def about(self) -> tuple[str, str | None, Unit, float | None]:
+        """Metric, variant, unit and bound."""
+        return "facts not provided", None, "count", 0
+
+    @property
+    def judges_split(self) -> bool:
+        """Facts do not depend on images."""
+        return False
+
+    def evaluate(self, subject: Subject) -> GateResult:
+        """Answer; a fact that nobody gave is missing evidence."""
+        return self.result(subject, self._answer(subject.circumstances.facts))
+
+    def _answer(self, given: Sequence[str] | None) -> Finding:
+        if given is None:
+            return unknown("no card was given")
+        absent = [fact for fact in self.required if fact not in given]
+        if absent:
+            return too_few(len(absent), f"NOT PROVIDED: {', '.join(absent)}")
+        return count(0, True, f"{plural(len(self.required), 'fact')} stated")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import json
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,25 +13,11 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, model_validator
 
-from robust.eval.decision.fact_gates import ImagesGate, LeakageGate, OperatingPointGate, SeedsGate
+from robust.eval.decision.any_gate import AnyGate
 from robust.eval.decision.gates import Metric
-from robust.eval.decision.metric_gates import BaselineGate, MetricGate, RetainedGate, ThresholdGate
-from robust.eval.decision.records import Tier
+from robust.eval.decision.records import Tier, WaiverResult
 from robust.eval.decision.yaml_file import parse_yaml, read_yaml
 from robust.eval.metrics.records import Record
-
-AnyGate = Annotated[
-    MetricGate
-    | RetainedGate
-    | BaselineGate
-    | OperatingPointGate
-    | ThresholdGate
-    | SeedsGate
-    | LeakageGate
-    | ImagesGate,
-    Field(discriminator="kind"),
-]
-"""Every kind of gate a policy may hold."""
 
 
 class Objective(Record):
@@ -66,6 +55,33 @@ class SelectionRule(Record):
         )
 
 
+class Waiver(Record):
+    """A person takes the responsibility for a gate that does not pass, for a limited time.
+
+    It never turns the gate's answer into a pass: the report shows the answer, the waiver and its end.
+
+    Attributes:
+        gate: Name of the gate.
+        author: Who takes the responsibility.
+        reason: Why the gate may stay open.
+        expires: Last day on which it counts.
+    """
+
+    gate: str = Field(min_length=1)
+    author: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    expires: date
+
+    def held_against(self, today: date | None) -> WaiverResult:
+        """The waiver on a day; without a known day it does not count."""
+        note = ""
+        if today is None:
+            note = "the day of the decision is not known"
+        elif today > self.expires:
+            note = f"it expired on {self.expires.isoformat()}"
+        return WaiverResult(author=self.author, reason=self.reason, expires=self.expires, valid=not note, note=note)
+
+
 class Policy(Record):
     """The whole policy.
 
@@ -76,6 +92,8 @@ class Policy(Record):
         selection: How a candidate is proposed.
         judged_on: The split whose numbers gates read.
         gates: The requirements.
+        waivers: Gates that may stay open for a while, each on somebody's responsibility.
+        approvals: People who must approve the report before the model is released.
     """
 
     version: Literal[1]
@@ -84,6 +102,8 @@ class Policy(Record):
     selection: SelectionRule = SelectionRule()
     judged_on: str = "test"
     gates: tuple[AnyGate, ...]
+    waivers: tuple[Waiver, ...] = ()
+    approvals: Annotated[int, Field(ge=0, le=20)] = 2
 
     @model_validator(mode="after")
     def _consistent(self) -> Policy:
@@ -95,7 +115,22 @@ class Policy(Record):
             raise ValueError("no gate is critical: such a policy would promote anything")
         if self.selection.split == self.judged_on:
             raise ValueError(f"candidates are selected and judged on the same split {self.judged_on!r}")
+        self._check_waivers(names)
         return self
+
+    def _check_waivers(self, names: list[str]) -> None:
+        waived = [waiver.gate for waiver in self.waivers]
+        unknown = next((name for name in waived if name not in names), None)
+        if unknown is not None:
+            close = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
+            meant = f"; did you mean {close[0]!r}?" if close else f"; gates are {', '.join(names)}"
+            raise ValueError(f"a waiver names the gate {unknown!r}, which is not in the policy{meant}")
+        twice = sorted({name for name in waived if waived.count(name) > 1})
+        if twice:
+            raise ValueError(f"two waivers name the gate {twice[0]!r}")
+        critical = {gate.name for gate in self.gates if gate.tier is Tier.CRITICAL}
+        if critical and critical <= set(waived):
+            raise ValueError("every critical gate is waived: such a policy would promote anything")
 
     @property
     def sha256(self) -> str:
@@ -117,6 +152,11 @@ def read_policy(path: Path | None = None) -> Policy:
     if path is not None:
         return read_yaml(path, Policy, "policy")
     return parse_yaml(default_policy_text(), Policy, "policy", "policy.yaml of robust")
+
+
+def policy_schema_text() -> str:
+    """JSON Schema of a policy file, for editors that complete and check YAML as it is typed."""
+    return json.dumps(Policy.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def default_policy_text() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from datetime import date
 from enum import StrEnum
 from typing import Literal
 
@@ -17,6 +18,9 @@ Missing = Literal["", "not measured", "not defined"]
 """Why a value is absent: nobody evaluated it, or the formula has nothing to divide by. Empty when it is there."""
 
 NO_INTERVAL = "no interval"
+
+Unit = Literal["score", "share", "difference", "per image", "count", "ms", "MB"]
+"""How an observed value is to be read."""
 
 
 class Outcome(StrEnum):
@@ -54,6 +58,7 @@ class Estimate(Record):
         note: Why there is no interval, or how it must be read ("very small sample").
         se: Standard error behind the interval; None when it is not made from one.
         n_units: Independent images or groups behind the interval.
+        method: How the interval was made; None when there is none or nobody said.
     """
 
     value: float | None
@@ -63,6 +68,7 @@ class Estimate(Record):
     note: str = ""
     se: float | None = None
     n_units: int | None = None
+    method: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Estimate:
@@ -88,12 +94,48 @@ class Estimate(Record):
             note=interval.note,
             se=interval.se,
             n_units=interval.n_units,
+            method=interval.method,
         )
 
     @property
     def has_interval(self) -> bool:
         """True when both ends of the interval are known."""
         return self.value is not None and self.low is not None
+
+
+class Circumstances(Record):
+    """What a decision depends on beside evidence and policy.
+
+    Attributes:
+        today: The day of the decision, for waivers that expire; None when it is not known, and then no waiver is valid.
+        facts: Names of the human facts that were given (see `robust.eval.decision.human_facts`); None when no card was
+            read.
+    """
+
+    today: date | None = None
+    facts: tuple[str, ...] | None = None
+
+
+UNSTATED = Circumstances()
+"""Nothing is known: no day, no facts."""
+
+
+class WaiverResult(Record):
+    """A waiver of the policy, held against the day of the decision.
+
+    Attributes:
+        author: Who takes the responsibility.
+        reason: Why the gate may stay open.
+        expires: Last day on which it counts.
+        valid: Whether it counts.
+        note: Why it does not; empty when it does.
+    """
+
+    author: str
+    reason: str
+    expires: date
+    valid: bool
+    note: str = ""
 
 
 class GateResult(Record):
@@ -112,6 +154,10 @@ class GateResult(Record):
         bound: The number it is held against.
         outcome: PASS, FAIL or NOT ENOUGH EVIDENCE.
         reason: Why, in words.
+        images_needed: Independent images that would settle it if the observed value were the true one; None when images
+            would not settle it or nothing says how many.
+        seeds_needed: Distinct seeds that would settle it; None likewise.
+        waiver: A waiver that names this gate, valid or not. The outcome stays what the evidence says.
     """
 
     gate: str
@@ -121,11 +167,19 @@ class GateResult(Record):
     metric: str
     variant: str | None
     split: str | None
-    unit: Literal["score", "share", "difference", "per image", "count"]
+    unit: Unit
     estimate: Estimate
     bound: float | None
     outcome: Outcome
     reason: str
+    images_needed: int | None = None
+    seeds_needed: int | None = None
+    waiver: WaiverResult | None = None
+
+    @property
+    def waived(self) -> bool:
+        """True when the gate did not pass and a valid waiver lets the decision go on without it."""
+        return self.outcome is not Outcome.PASS and self.waiver is not None and self.waiver.valid
 
 
 class RankedConfiguration(Record):
@@ -167,7 +221,11 @@ class Selection(Record):
 
 
 class Decision(Record):
-    """PROMOTE, REJECT or HOLD, with everything it rests on."""
+    """PROMOTE, REJECT or HOLD, with everything it rests on.
+
+    ``decided_on`` is the day that waivers were held against; None for a policy without any, whose decision does not
+    depend on the day. ``facts`` are the human facts that were given; None when no card was read.
+    """
 
     schema_version: Literal[1] = 1
     verdict: Verdict
@@ -176,6 +234,8 @@ class Decision(Record):
     gates: tuple[GateResult, ...]
     evidence_sha256: str
     policy_sha256: str
+    decided_on: date | None = None
+    facts: tuple[str, ...] | None = None
 
     def to_json(self) -> str:
         """Canonical JSON text: two-space indent, fields in their declared order, one trailing newline."""

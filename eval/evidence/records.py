@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from robust.corruptions.records import CLEAN
 from robust.eval.evidence.compared import ComparisonEvidence
 from robust.eval.evidence.findings import AuditEvidence
+from robust.eval.evidence.latency import LatencyEvidence
 from robust.eval.metrics.bands import Bands
 from robust.eval.metrics.calibration import Calibration
 from robust.eval.metrics.certificate import Certificate
@@ -271,6 +272,7 @@ class CandidateEvidence(Record):
     cells: tuple[CellEvidence, ...]
     robustness: tuple[RobustnessEvidence, ...]
     sweep: SweepEvidence
+    latency: tuple[LatencyEvidence, ...] = ()
 
     @property
     def identity(self) -> tuple[str, str, int]:
@@ -311,7 +313,8 @@ class Evidence(Record):
     """Everything a decision may be made from.
 
     ``comparisons`` are made when the evidence of all candidates is put together; None in that of a single evaluation.
-    ``audit`` is what was found in the training runs; None when nobody looked.
+    ``audit`` is what was found in the training runs; None when nobody looked. ``policy_sha256`` is the policy whose
+    close calls were made again; None when the evidence was put together for none.
     """
 
     schema_version: Literal[2] = 2
@@ -324,6 +327,7 @@ class Evidence(Record):
     comparisons: ComparisonEvidence | None = None
     refined: tuple[RefinedEvidence, ...] = ()
     audit: AuditEvidence | None = None
+    policy_sha256: Sha256 | None = None
     environment: dict[str, str]
 
     def to_json(self) -> str:

@@ -1,9 +1,18 @@
-"""Changes of the evidence for tests: other severities, shared images."""
+"""Changes of the evidence for tests: other severities, shared images, intervals."""
 
 from __future__ import annotations
 
-from robust.eval.evidence.records import CandidateEvidence, Evidence, LeakageEvidence
+from collections.abc import Callable, Iterator
+
+from robust.eval.evidence.compared import ComparisonEvidence, PairEvidence
+from robust.eval.evidence.records import CandidateEvidence, CellAtThreshold, Evidence, LeakageEvidence
+from robust.eval.metrics.comparison import Comparison
+from robust.eval.metrics.interval import Interval
+from robust.eval.metrics.misses import MissKinds
+from robust.eval.metrics.records import CocoMetrics
 from robust.eval.metrics.robustness import robustness as aggregate
+from robust.eval.metrics.robustness_records import RobustnessEvidence
+from robust.eval.metrics.worst_images import WorstImages
 
 from .evidence_builder import change_candidates
 
@@ -40,3 +49,98 @@ def of_severities(evidence: Evidence, *severities: int) -> Evidence:
     variants = tuple(v for v in evidence.suite.variants if v.severity in wanted)
     suite = evidence.suite.model_copy(update={"variants": variants})
     return change_candidates(evidence.model_copy(update={"suite": suite}), drop)
+
+
+def with_intervals(evidence: Evidence, *, half: float = 0.02, shift: float = 0.0, gain: float = 0.05) -> Evidence:
+    """Evidence whose numbers carry invented intervals.
+
+    Args:
+        evidence: To change.
+        half: Half the width of every interval.
+        shift: Added to both ends of the intervals of everything that should be high; the values stay.
+        gain: Clean and corrupted AP and AP50 of each candidate minus its baseline.
+    """
+
+    def around(value: float | None, *, lowest: float = 0.0, highest: float = 1.0, move: float = shift) -> Interval:
+        if value is None:
+            return Interval.none("not defined", 500)
+        low, high = (min(max(value + move + side * half, lowest), highest) for side in (-1, 1))
+        return Interval(low=low, high=high, method="logit-t", se=half / 2, n_units=500)
+
+    def measured(c: CandidateEvidence) -> CandidateEvidence:
+        cells = tuple(
+            one.model_copy(update={"intervals": {m: around(getattr(one.coco, m)) for m in CocoMetrics.model_fields}})
+            for one in c.cells
+        )
+        robust = tuple(_with_robustness_intervals(found, around) for found in c.robustness)
+        at = tuple(
+            CellAtThreshold(
+                split=one.split,
+                variant=one.variant,
+                intervals={
+                    "precision": around(p.precision),
+                    "recall": around(p.recall),
+                    "f1": around(p.f1),
+                    "fppi": around(p.fppi, highest=1e3, move=-shift),
+                },
+                misses=MissKinds(
+                    threshold=p.threshold,
+                    n_objects=one.n_objects,
+                    n_missed=p.fn,
+                    misses=(),
+                    n_false_positives=p.fp,
+                    false_positives=(),
+                ),
+                worst=WorstImages(threshold=p.threshold, by_misses=(), by_false_positives=()),
+            )
+            for one in c.sweep.curves
+            for p in one.points
+            if p.threshold == c.sweep.choice.threshold
+        )
+        sweep = c.sweep.model_copy(update={"at_threshold": at})
+        return c.model_copy(update={"cells": cells, "robustness": robust, "sweep": sweep})
+
+    changed = change_candidates(evidence, measured)
+    comparisons = ComparisonEvidence(against_baseline=tuple(_gains(changed, gain, half, shift)))
+    return changed.model_copy(update={"comparisons": comparisons})
+
+
+def _with_robustness_intervals(
+    found: RobustnessEvidence, around: Callable[[float | None], Interval]
+) -> RobustnessEvidence:
+    made = {"mPC": around(found.mPC), "rPC": around(found.rPC)}
+    for corruption, mean in found.corruption_means.items():
+        made[f"{corruption}/retained"] = around(mean / found.clean if mean is not None and found.clean else None)
+    return found.model_copy(update={"intervals": made})
+
+
+def _gains(evidence: Evidence, gain: float, half: float, shift: float) -> Iterator[PairEvidence]:
+    baselines = {(c.weights_sha256, c.imgsz): c for c in evidence.candidates if c.role == "baseline"}
+    for candidate in evidence.candidates:
+        baseline = baselines.get((candidate.baseline_sha256 or "", candidate.imgsz))
+        if candidate.role == "baseline" or baseline is None:
+            continue
+        for cell in (c for c in candidate.cells if c.split == "test"):
+            for metric in ("AP", "AP50"):
+                other = next(c for c in baseline.cells if (c.split, c.variant) == (cell.split, cell.variant))
+                made = Interval(low=gain + shift - half, high=gain + shift + half, method="t", se=half / 2, n_units=500)
+                yield PairEvidence(
+                    first=candidate.key,
+                    second=baseline.key,
+                    comparison=Comparison(
+                        split=cell.split,
+                        variant=cell.variant,
+                        metric=metric,
+                        first=getattr(cell.coco, metric),
+                        second=getattr(other.coco, metric),
+                        difference=gain,
+                        interval=made,
+                        p_value=0.001,
+                        share_above=1.0,
+                        margin=0.02,
+                        verdict="superior" if gain + shift > half else "cannot tell",
+                        smallest_detectable=2.8 * half / 2,
+                        images_needed=500,
+                        n_images_units=500,
+                    ),
+                )

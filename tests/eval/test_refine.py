@@ -11,10 +11,11 @@ import pytest
 from robust.errors import IntegrityError
 from robust.eval.decision.decide import decide
 from robust.eval.decision.gates import Gate
-from robust.eval.decision.metric_gates import BaselineGate, MetricGate, RetainedGate, ThresholdGate
+from robust.eval.decision.metric_gates import BaselineGate, MetricGate, ThresholdGate
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Estimate, GateResult, Outcome, Tier
 from robust.eval.decision.study import Study
+from robust.eval.decision.suite_gates import RetainedGate
 from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.evidence.study import assemble_study
 from robust.eval.metrics.bands import rate_intervals

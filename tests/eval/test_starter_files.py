@@ -16,8 +16,8 @@ def test_the_files_are_written_and_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(robust, ["init", str(tmp_path / "new"), "--json"])
     assert result.exit_code == 0
     names = [Path(name) for name in json.loads(result.stdout)["written"]]
-    assert names == [tmp_path / "new/policy.yaml", tmp_path / "new/card.yaml"]
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["card.yaml", "policy.yaml"]
+    assert [name.name for name in names] == ["policy.yaml", "policy.schema.json", "card.yaml"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["card.yaml", "policy.schema.json", "policy.yaml"]
 
 
 def test_the_files_that_are_written_say_what_is_built_in(tmp_path: Path) -> None:

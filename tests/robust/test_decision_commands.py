@@ -49,9 +49,11 @@ def test_gate_exits_with_the_decision(tmp_path: Path, evidence: Path) -> None:
     policy.write_text(text % 2)
     assert run("gate", "--evidence", evidence, "--policy", policy).exit_code == 0
     policy.write_text(text % 3)
+    assert run("gate", "--evidence", evidence, "--policy", policy).exit_code == 4
+    policy.write_text("version: 1\nname: p\ngates:\n- {name: small, kind: size, tier: critical, maximum_mb: 1}\n")
     rejected = run("gate", "--evidence", evidence, "--policy", policy)
     assert rejected.exit_code == 3 and rejected.stdout.startswith(
-        "REJECT: 1 of 1 critical gates failed: seeds (seeds 1, 42 in 2 runs)."
+        "REJECT: 1 of 1 critical gates failed: small (size of the weights file as evaluated)."
     )
 
 

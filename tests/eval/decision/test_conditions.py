@@ -7,13 +7,14 @@ import pytest
 from robust.eval.decision.decide import decide
 from robust.eval.decision.fact_gates import LeakageGate
 from robust.eval.decision.gates import Subject
-from robust.eval.decision.metric_gates import MetricGate, RetainedGate
+from robust.eval.decision.metric_gates import MetricGate
 from robust.eval.decision.next_steps import next_steps
 from robust.eval.decision.observations import effect_claims, robustness_claims
 from robust.eval.decision.policy import read_policy
 from robust.eval.decision.records import Outcome
 from robust.eval.decision.risks import risks
 from robust.eval.decision.study import Study
+from robust.eval.decision.suite_gates import RetainedGate
 
 from ..evidence_builder import (
     build_evidence,

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from robust.eval.decision.fact_gates import ImagesGate, LeakageGate, OperatingPointGate, SeedsGate
+from robust.eval.decision.fact_gates import ImagesGate, LeakageGate, OperatingPointGate
 from robust.eval.decision.gates import Gate, Subject, judge
-from robust.eval.decision.metric_gates import BaselineGate, MetricGate, RetainedGate, ThresholdGate
+from robust.eval.decision.metric_gates import BaselineGate, MetricGate, ThresholdGate
 from robust.eval.decision.policy import read_policy
 from robust.eval.decision.records import Estimate, Outcome, Tier
+from robust.eval.decision.seed_gates import SeedsGate
 from robust.eval.decision.study import Study
+from robust.eval.decision.suite_gates import RetainedGate
 from robust.eval.evidence.records import CandidateEvidence, Evidence, LeakageEvidence
 from tests.eval.evidence_builder import build_evidence, change_candidates, undefined, without_cells
 
@@ -90,7 +92,7 @@ def test_no_gate_about_a_measurement_passes_on_undefined_values(gate: Gate) -> N
 
 def test_a_gate_shows_what_it_is() -> None:
     gate = MetricGate(name="clean", tier=Tier.CRITICAL, metric="AP50", minimum=0.6)
-    assert repr(gate).startswith("MetricGate(name='clean'") and "minimum=0.6" in repr(gate)
+    assert repr(gate) == "<metric gate 'clean' (critical): AP50 on clean images at least 0.600>"
     assert gate.requirement == "AP50 on clean images at least 0.600"
 
 
@@ -108,8 +110,8 @@ def test_metric_gates_show_the_observed_value() -> None:
     assert (rate.metric, rate.unit, rate.estimate.value) == ("fppi", "per image", pytest.approx(0.7))
 
 
-def test_two_seeds_fail_a_requirement_of_three_and_meet_one_of_two() -> None:
-    assert outcome(SeedsGate(name="s", tier=Tier.CRITICAL, minimum=3)) is Outcome.FAIL
+def test_two_seeds_are_too_few_for_a_requirement_of_three_and_meet_one_of_two() -> None:
+    assert outcome(SeedsGate(name="s", tier=Tier.CRITICAL, minimum=3)) is Outcome.NOT_ENOUGH_EVIDENCE
     assert outcome(SeedsGate(name="s", tier=Tier.CRITICAL, minimum=2)) is Outcome.PASS
 
 
@@ -117,7 +119,7 @@ def test_two_seeds_fail_a_requirement_of_three_and_meet_one_of_two() -> None:
 def test_the_same_seed_or_the_same_weights_count_once(same: str) -> None:
     first = next(c for c in build_evidence().candidates if c.name == CANDIDATE)
     evidence = change_candidates(build_evidence(), lambda c: c.model_copy(update={same: getattr(first, same)}))
-    assert outcome(SeedsGate(name="s", tier=Tier.CRITICAL, minimum=2), evidence) is Outcome.FAIL
+    assert outcome(SeedsGate(name="s", tier=Tier.CRITICAL, minimum=2), evidence) is Outcome.NOT_ENOUGH_EVIDENCE
 
 
 def leaking(**pair: int) -> Evidence:
@@ -164,7 +166,7 @@ def test_an_operating_point_must_be_chosen_in_range_and_not_on_the_judging_split
 
 def test_the_size_of_the_judging_split_is_counted() -> None:
     assert outcome(ImagesGate(name="i", tier=Tier.CRITICAL, minimum=10)) is Outcome.PASS
-    assert outcome(ImagesGate(name="i", tier=Tier.CRITICAL, minimum=11)) is Outcome.FAIL
+    assert outcome(ImagesGate(name="i", tier=Tier.CRITICAL, minimum=11)) is Outcome.NOT_ENOUGH_EVIDENCE
 
 
 def test_a_missing_baseline_is_not_enough_evidence() -> None:

@@ -9,10 +9,11 @@ from scipy import stats
 
 from robust.eval.decision.decide import decide
 from robust.eval.decision.gates import Gate, Subject
-from robust.eval.decision.metric_gates import BaselineGate, MetricGate, RetainedGate, ThresholdGate
+from robust.eval.decision.metric_gates import BaselineGate, MetricGate, ThresholdGate
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Estimate, GateResult, Outcome, Tier, Verdict
 from robust.eval.decision.study import ALL_VARIANTS, Study
+from robust.eval.decision.suite_gates import RetainedGate
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.metrics.interval import Interval
 from tests.eval.evidence.study_builder import Model, build, grid_study
