@@ -17,7 +17,11 @@ def test_the_files_are_written_and_named(tmp_path: Path) -> None:
     assert result.exit_code == 0
     names = [Path(name) for name in json.loads(result.stdout)["written"]]
     assert [name.name for name in names] == ["policy.yaml", "policy.schema.json", "card.yaml"]
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["card.yaml", "policy.schema.json", "policy.yaml"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "card.yaml",
+        "policy.schema.json",
+        "policy.yaml",
+    ]
 
 
 def test_the_files_that_are_written_say_what_is_built_in(tmp_path: Path) -> None:
