@@ -133,7 +133,7 @@ def test_size_is_read_from_the_weights_and_never_guessed() -> None:
     assert ask(SizeGate(name="g", tier=CRITICAL, maximum_parameters=3_157_200)).outcome is PASS
     unknown = change_candidates(MEASURED, lambda c: c.model_copy(update={"weights_bytes": None, "parameters": None}))
     for gate in ({"maximum_mb": 7}, {"maximum_parameters": 1}):
-        assert ask(SizeGate(name="g", tier=CRITICAL, **gate), unknown).outcome is OPEN
+        assert ask(SizeGate.model_validate({"name": "g", "tier": CRITICAL, **gate}), unknown).outcome is OPEN
     with pytest.raises(ValidationError, match="maximum_mb or maximum_parameters"):
         SizeGate(name="g", tier=CRITICAL)
 
@@ -146,7 +146,9 @@ def test_latency_counts_on_the_named_device_only_and_by_its_upper_end() -> None:
     fast = change_candidates(MEASURED, lambda c: c.model_copy(update={"latency": (measured,)}))
 
     def gate(limit: float, **changes: str) -> LatencyGate:
-        return LatencyGate(name="g", tier=CRITICAL, maximum_ms=limit, **{"device": "Xeon", "format": "onnx", **changes})
+        return LatencyGate.model_validate(
+            {"name": "g", "tier": CRITICAL, "maximum_ms": limit, "device": "Xeon", "format": "onnx", **changes}
+        )
 
     assert [ask(gate(limit), fast).outcome for limit in (33, 32, 27)] == [PASS, OPEN, FAIL]
     assert ask(gate(100, percentile="p99"), fast).outcome is OPEN  # no interval
@@ -219,7 +221,7 @@ def test_several_gates_as_one_answer_with_the_worst_of_them() -> None:
     missing = SeedsGate(name="seeds", tier=CRITICAL, minimum=5)
 
     def together_(*parts: Gate) -> GateResult:
-        return ask(AllOfGate(name="all", tier=Tier.SUPPORTING, parts=parts))
+        return ask(AllOfGate.model_validate({"name": "all", "tier": Tier.SUPPORTING, "parts": parts}))
 
     assert together_(good, good.model_copy(update={"name": "again"})).outcome is PASS
     assert together_(good, missing).outcome is OPEN and together_(good, missing).seeds_needed == 5
@@ -292,7 +294,7 @@ def waived(**changes: object) -> Policy:
         MetricGate(name="clean AP50", tier=CRITICAL, metric="AP50", minimum=0.6),
         BaselineGate(name="better", tier=CRITICAL, metric="AP50", margin=0),
     )
-    return Policy(version=1, name="p", gates=gates, waivers=(Waiver(**{**WAIVER, **changes}),))
+    return Policy(version=1, name="p", gates=gates, waivers=(Waiver.model_validate({**WAIVER, **changes}),))
 
 
 def test_a_valid_waiver_lets_a_failed_gate_be_seen_but_not_decide() -> None:
@@ -324,7 +326,7 @@ def test_a_waiver_for_nothing_and_waivers_for_everything_are_refused() -> None:
         waived(gate="clean AP5")
     only = MetricGate(name="clean AP50", tier=CRITICAL, metric="AP50", minimum=0.6)
     with pytest.raises(ValidationError, match="every critical gate is waived"):
-        Policy(version=1, name="p", gates=(only,), waivers=(Waiver(**WAIVER),))
+        Policy(version=1, name="p", gates=(only,), waivers=(Waiver.model_validate(WAIVER),))
 
 
 def test_a_missing_value_under_a_waiver_is_shown_as_missing() -> None:
