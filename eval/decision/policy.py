@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 from robust.eval.decision.any_gate import AnyGate
 from robust.eval.decision.gates import Metric
 from robust.eval.decision.records import Tier, WaiverResult
-from robust.eval.decision.yaml_file import parse_yaml, read_yaml
 from robust.eval.metrics.records import Record
+from robust.eval.yaml_file import parse_yaml, read_yaml
 
 
 class Objective(Record):

@@ -6,7 +6,7 @@ import pytest
 
 from robust.errors import UnknownName, UsageError
 from robust.eval.decision.policy import Policy, default_policy_text, read_policy
-from robust.eval.decision.yaml_file import parse_yaml
+from robust.eval.yaml_file import parse_yaml
 
 GATE = "{kind: metric, name: x, tier: critical, metric: AP50, minimum: 0.5}"
 

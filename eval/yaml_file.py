@@ -29,13 +29,26 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def read_yaml(path: Path, model: type[Model], kind: str) -> Model:
+class _TextLoader(_Loader):
+    """A loader that leaves numbers as they were typed: 0.270 says more than 0.27."""
+
+
+def _as_typed(loader: _TextLoader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
+for _kind in ("int", "float"):
+    _TextLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _as_typed)
+
+
+def read_yaml(path: Path, model: type[Model], kind: str, *, numbers_as_text: bool = False) -> Model:
     """Read a YAML file into a record.
 
     Args:
         path: The file.
         model: The record's class.
         kind: What the file is, for messages: "policy", "card".
+        numbers_as_text: Whether the record gets numbers as the text that was typed, with all its digits.
 
     Raises:
         UnknownName: a key is not known; the nearest known one is named.
@@ -45,13 +58,13 @@ def read_yaml(path: Path, model: type[Model], kind: str) -> Model:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The {kind} {path} cannot be read.", str(error)) from error
-    return parse_yaml(text, model, kind, str(path))
+    return parse_yaml(text, model, kind, str(path), numbers_as_text=numbers_as_text)
 
 
-def parse_yaml(text: str, model: type[Model], kind: str, name: str) -> Model:
+def parse_yaml(text: str, model: type[Model], kind: str, name: str, *, numbers_as_text: bool = False) -> Model:
     """Read YAML text into a record; ``name`` is what messages call the text."""
     try:
-        values = yaml.load(text, Loader=_Loader)
+        values = yaml.load(text, Loader=_TextLoader if numbers_as_text else _Loader)
     except yaml.YAMLError as error:
         raise UsageError(*tell_yaml_error(name, error)) from error
     if not isinstance(values, dict):
