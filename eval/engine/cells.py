@@ -16,13 +16,14 @@ SCHEMA = 1
 SHARD_IMAGES = 256
 """Images in one cell file: what a killed run loses at most, for each candidate."""
 
-_PIXELS = ("albumentations", "numpy", "opencv-python")
+PIXELS = ("albumentations", "numpy", "opencv-python")
+"""Libraries that can change pixels, and with them the ground truth of a variant."""
 _NETWORK = ("torch", "torchvision", "ultralytics")
 
 
 def software() -> dict[str, str]:
     """Versions of the libraries that can change pixels or predictions; read without importing them."""
-    return {name: version(name) for name in (*_PIXELS, *_NETWORK)}
+    return {name: version(name) for name in (*PIXELS, *_NETWORK)}
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Plan:
                 "dataset_sha256": self.datasets[split].fingerprint,
                 "numbering": self.datasets[split].numbering,
                 "recipe": variant.recipe(),
-                "software": {name: self.software[name] for name in _PIXELS},
+                "software": {name: self.software[name] for name in PIXELS},
                 "shard": [shard.start, shard.stop],
             }
         )

@@ -111,6 +111,23 @@ def write_table(columns: dict[str, NDArray[Any]], meta: dict[str, Any]) -> bytes
     return buffer.getvalue()
 
 
+def read_meta(path: Path) -> dict[str, Any]:
+    """What stands beside the columns of a file, without reading them; empty for a file that is not ours.
+
+    Raises:
+        IntegrityError: the file is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        raw = (pq.read_schema(path).metadata or {}).get(_META)
+        meta = json.loads(raw) if raw else {}
+    except (pa.ArrowInvalid, OSError, ValueError, RecursionError) as error:
+        raise IntegrityError(f"{path} cannot be read.", str(error).splitlines()[0]) from error
+    return meta if isinstance(meta, dict) else {}
+
+
 def read_table(source: Path | bytes, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Read columns and what stands beside them.
 

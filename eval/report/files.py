@@ -3,30 +3,48 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
+import stat
 import tempfile
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+
+import yaml
 
 from robust import __version__
 from robust.datasets.export import made_folder
 from robust.errors import DataError, IntegrityError, RobustError, UsageError
 from robust.eval.decision.decide import decide
 from robust.eval.decision.policy import Policy
-from robust.eval.decision.records import Decision
-from robust.eval.decision.yaml_file import parse_yaml
+from robust.eval.decision.records import Circumstances, Decision
 from robust.eval.evidence.parse import parse_evidence
 from robust.eval.evidence.records import Evidence
 from robust.eval.report.build import build_context
-from robust.eval.report.card import Card
+from robust.eval.report.card import Card, given
+from robust.eval.report.cyclonedx import to_cyclonedx
+from robust.eval.report.manifest import (
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    Manifest,
+    make_manifest,
+    parse_manifest,
+    sha256_of,
+)
+from robust.eval.report.model_card import to_model_card
 from robust.eval.report.render import render_html, render_markdown, render_summary
+from robust.eval.report.statement import to_statement
+from robust.eval.yaml_file import parse_yaml
 
-MANIFEST = "manifest.json"
 SOURCES = ("evidence.json", "policy.yaml", "card.yaml")
-PRODUCTS = ("decision.json", "report.md", "report.html")
-MANIFEST_VERSION = 1
+PRODUCTS = (
+    "decision.json",
+    "report.md",
+    "report.html",
+    "model-card.md",
+    "ml-bom.cdx.json",
+    "test-result.intoto.json",
+)
+MAX_YAML_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -52,18 +70,56 @@ class ReportFiles:
     summary: str
 
 
-def write_report(evidence: Evidence, policy: Policy, card: Card, out_dir: Path) -> ReportFiles:
+@dataclass(frozen=True)
+class VerifiedReport:
+    """A report whose files are what its sources give.
+
+    Attributes:
+        evidence: What was measured.
+        policy: What was required.
+        decision: What was decided.
+        manifest: The hashes of its files, and of weights, data and predictions.
+        manifest_sha256: Hex digest of the manifest.
+    """
+
+    evidence: Evidence
+    policy: Policy
+    decision: Decision
+    manifest: Manifest
+    manifest_sha256: str
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the files that were checked."""
+        return (*SOURCES, *PRODUCTS)
+
+    @property
+    def sha256(self) -> dict[str, str]:
+        """Hex digest of each file."""
+        return {name: entry.sha256 for name, entry in self.manifest.files.items()}
+
+
+def write_report(
+    evidence: Evidence, policy: Policy, card: Card, out_dir: Path, *, today: date | None = None
+) -> ReportFiles:
     """Decide, render and write ``report.html``, ``report.md``, their sources and the manifest.
 
     All files are made before the first one is put in place, and the manifest comes last.
+
+    Args:
+        evidence: Of the study.
+        policy: What must be true.
+        card: What people stated.
+        out_dir: Made if it does not exist.
+        today: The day that waivers of the policy are held against; without it none of them counts.
 
     Raises:
         UsageError: ``out_dir`` cannot be written.
         OSError: the disk is full.
     """
-    decision = decide(evidence, policy)
+    decision = decide(evidence, policy, Circumstances(today=today, facts=given(card)))
     contents = _contents(evidence, policy, decision, card)
-    contents[MANIFEST] = _manifest(contents)
+    contents[MANIFEST] = make_manifest(contents, evidence, _writer()).to_json().encode("utf-8")
     try:
         with made_folder(out_dir), tempfile.TemporaryDirectory(dir=out_dir, prefix=".report-") as unfinished:
             for name, content in contents.items():
@@ -80,34 +136,36 @@ def write_report(evidence: Evidence, policy: Policy, card: Card, out_dir: Path) 
         markdown=out_dir / "report.md",
         manifest=out_dir / MANIFEST,
         decision=decision,
-        sha256=_sha256(contents["report.html"]),
+        sha256=sha256_of(contents["report.html"]),
         summary=render_summary(build_context(evidence, policy, decision, card)),
     )
 
 
 def verify(folder: Path) -> tuple[str, ...]:
-    """Check every hash of a report, decide and render again, and compare.
+    """Check a report as `verify_report` does, and return the names of the files that were checked."""
+    return verify_report(folder).files
 
-    Returns:
-        Names of the files that were checked.
+
+def verify_report(folder: Path) -> VerifiedReport:
+    """Check every hash of a report, decide and render again, and compare.
 
     Raises:
         IntegrityError: a file is missing, was changed, or is not what its sources give.
         UsageError: the folder holds no report.
     """
-    manifest = _read_manifest(folder)
+    path = folder / MANIFEST
+    if not path.exists() and not path.is_symlink():
+        raise UsageError(
+            f"{folder} holds no report.", f"There is no {MANIFEST} in it.", "Give a folder that `robust report` wrote."
+        )
+    listing = read_bounded(path, MAX_MANIFEST_BYTES)
+    manifest = parse_manifest(listing, str(path), (*SOURCES, *PRODUCTS))
+    contents: dict[str, bytes] = {}
     for name in (*SOURCES, *PRODUCTS):
-        if name not in manifest["files"]:
-            raise IntegrityError(f"{folder / MANIFEST} does not list {name}.")
-        content = _read(folder / name)
-        if _sha256(content) != manifest["files"][name]["sha256"]:
-            raise IntegrityError(
-                f"{folder / name} was changed after the report was written.",
-                "Its sha256 is not the one in the manifest.",
-                "Write the report again from the evidence, and find out who changed it.",
-            )
-    _compare(folder, str(manifest["written_by"]))
-    return (*SOURCES, *PRODUCTS)
+        contents[name] = read_bounded(folder / name, manifest.files[name].bytes)
+        if sha256_of(contents[name]) != manifest.files[name].sha256:
+            raise _changed(folder / name, "Its sha256 is not the one in the manifest.")
+    return _compared(folder, contents, manifest, listing)
 
 
 def read_evidence(path: Path) -> Evidence:
@@ -123,6 +181,28 @@ def read_evidence(path: Path) -> Evidence:
     return parse_evidence(content, str(path))
 
 
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Read a file of a report: no link, no folder, no device, and no more bytes than it may have.
+
+    Raises:
+        IntegrityError: it is missing, something else than a file, or larger.
+    """
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a link" if stat.S_ISLNK(found.st_mode) else "no file"
+            raise IntegrityError(f"{path} is {kind}; a report holds files only.")
+        if found.st_size > limit:
+            raise _changed(path, f"It has {found.st_size:,} bytes; at most {limit:,} are right.")
+        with path.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except OSError as error:
+        raise IntegrityError(f"{path} is missing from the report.", str(error)) from error
+    if len(content) > limit:
+        raise _changed(path, f"It has more than {limit:,} bytes.")
+    return content
+
+
 def _contents(evidence: Evidence, policy: Policy, decision: Decision, card: Card) -> dict[str, bytes]:
     context = build_context(evidence, policy, decision, card)
     texts = {
@@ -132,52 +212,60 @@ def _contents(evidence: Evidence, policy: Policy, decision: Decision, card: Card
         "decision.json": decision.to_json(),
         "report.md": render_markdown(context),
         "report.html": render_html(context),
+        "model-card.md": to_model_card(evidence, decision, card, context.limits),
+        "ml-bom.cdx.json": to_cyclonedx(evidence, decision, card, context.limits),
     }
-    return {name: text.encode("utf-8") for name, text in texts.items()}
+    contents = {name: text.encode("utf-8") for name, text in texts.items()}
+    contents["test-result.intoto.json"] = to_statement(evidence, decision, contents).encode("utf-8")
+    return contents
 
 
-def _manifest(contents: dict[str, bytes]) -> bytes:
-    files = {name: {"sha256": _sha256(content), "bytes": len(content)} for name, content in contents.items()}
-    record = {"schema_version": MANIFEST_VERSION, "written_by": f"robust {__version__}", "files": files}
-    return (json.dumps(record, indent=2) + "\n").encode("utf-8")
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise UsageError(
-            f"{folder} holds no report.", f"There is no {MANIFEST} in it.", "Give a folder that `robust report` wrote."
-        )
+def _compared(folder: Path, contents: dict[str, bytes], manifest: Manifest, listing: bytes) -> VerifiedReport:
+    """Make everything again from the sources, and compare it with what is there."""
     try:
-        record = json.loads(path.read_bytes())
-        files = {str(name): {"sha256": str(entry["sha256"])} for name, entry in record["files"].items()}
-        return {"written_by": str(record["written_by"]), "files": files}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"{path} is not a manifest.", f"{type(error).__name__}: {error}") from error
+        evidence = parse_evidence(contents["evidence.json"], "evidence.json")
+        policy = parse_yaml(_plain_yaml(contents["policy.yaml"], "policy.yaml"), Policy, "policy", "policy.yaml")
+        card = parse_yaml(_plain_yaml(contents["card.yaml"], "card.yaml"), Card, "card", "card.yaml")
+        day = Decision.model_validate_json(contents["decision.json"]).decided_on
+    except (RobustError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise IntegrityError(f"The sources in {folder} cannot be read back.", _brief(error)) from error
+    decision = decide(evidence, policy, Circumstances(today=day, facts=given(card)))
+    expected = _contents(evidence, policy, decision, card)
+    for name, content in expected.items():
+        if contents[name] != content:
+            raise IntegrityError(f"{folder / name} is not what its evidence, policy and card give.", _why(manifest))
+    if make_manifest(expected, evidence, manifest.written_by).to_json().encode("utf-8") != listing:
+        raise IntegrityError(f"{folder / MANIFEST} is not what the report's evidence gives.", _why(manifest))
+    return VerifiedReport(evidence, policy, decision, manifest, sha256_of(listing))
 
 
-def _compare(folder: Path, written_by: str) -> None:
-    try:
-        evidence = read_evidence(folder / "evidence.json")
-        policy = parse_yaml(_read(folder / "policy.yaml").decode("utf-8"), Policy, "policy", "policy.yaml")
-        card = parse_yaml(_read(folder / "card.yaml").decode("utf-8"), Card, "card", "card.yaml")
-    except (RobustError, UnicodeDecodeError) as error:
-        raise IntegrityError(f"The sources in {folder} cannot be read back.", str(error)) from error
-    for name, content in _contents(evidence, policy, decide(evidence, policy), card).items():
-        if _read(folder / name) != content:
-            reader = f"robust {__version__}"
-            why = "Rendering its sources again gives another file."
-            if written_by != reader:
-                why = f"It was written by {written_by}; {reader} renders it otherwise."
-            raise IntegrityError(f"{folder / name} is not what its evidence, policy and card give.", why)
+def _plain_yaml(content: bytes, name: str) -> str:
+    """Text without aliases, which robust never writes: a few lines of them can stand for more than the memory holds."""
+    if len(content) > MAX_YAML_BYTES:
+        raise ValueError(f"{name} has {len(content):,} bytes")
+    text = content.decode("utf-8")
+    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+        raise ValueError(f"{name} has a YAML alias")
+    return text
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise IntegrityError(f"{path} is missing from the report.", str(error)) from error
+def _why(manifest: Manifest) -> str:
+    if manifest.written_by != _writer():
+        return f"It was written by {manifest.written_by!r}; {_writer()} renders it otherwise."
+    return "Rendering its sources again gives another file."
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _brief(error: Exception) -> str:
+    return "It is nested too deeply." if isinstance(error, RecursionError) else str(error)
+
+
+def _changed(path: Path, why: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path} was changed after the report was written.",
+        why,
+        "Write the report again from the evidence, and find out who changed it.",
+    )
+
+
+def _writer() -> str:
+    return f"robust {__version__}"

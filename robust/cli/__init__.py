@@ -30,7 +30,8 @@ COMMANDS = {
     "sweep": "Choose a confidence threshold from stored predictions.",
     "report": "Write the decision report.",
     "gate": "Print the decision and exit with its code, for CI.",
-    "verify": "Check a report against its manifest.",
+    "sign": "Approve or reject a report.",
+    "verify": "Check a report, what it rests on, and who signed it.",
 }
 """Each command with its line of help, in the order of use; ``robust/cli/<name>.py`` holds ``<name>_command``."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -49,7 +50,8 @@ def report_command(
         )
     rules, facts = read_policy(policy), read_card(card)
     found = gather(experiment, run_ids, evidence, tracking_uri, rules)
-    written = write_report(found, rules, facts, output or Path("robust-report"))
+    today = datetime.now(UTC).date()  # waivers of the policy are held against it
+    written = write_report(found, rules, facts, output or Path("robust-report"), today=today)
     run = None if evidence else store(written, found, tracking_uri)
     if as_json:
         echo_json(
