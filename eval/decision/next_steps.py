@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 
 from robust.corruptions.registry import get, names
-from robust.eval.decision.claims import SEEDS_FOR_CLAIM, listed, plural
-from robust.eval.decision.planning import images_needed
+from robust.eval.decision.claims import listed, plural
+from robust.eval.decision.planning import USEFUL_DIFFERENCE, plan_of
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Decision, Outcome
 from robust.eval.decision.study import CLEAN, Group, Study, cell
 from robust.eval.decision.training import n_best_epoch_last
+from robust.eval.metrics.linear_contrast import SEEDS_FOR_CLAIM
 from robust.eval.metrics.records import Record
 
 LONGER = 20
@@ -39,10 +40,7 @@ def next_steps(study: Study, policy: Policy, decision: Decision) -> tuple[NextSt
         _more_seeds(study, decision),
         _longer_training(study, decision),
         _more_images(study, policy),
-        NextStep(
-            what="Measure latency and size",
-            why="not measured: latency, memory, and accuracy of the exported file (robust bench is planned for it)",
-        ),
+        _latency(study, decision),
         NextStep(
             what="Look at what went wrong",
             why="the images with most misses and false alarms are listed under Errors; look at them",
@@ -57,6 +55,16 @@ def next_steps(study: Study, policy: Policy, decision: Decision) -> tuple[NextSt
         ),
     )
     return tuple(step for step in found if step is not None)
+
+
+def _latency(study: Study, decision: Decision) -> NextStep | None:
+    candidate = study.candidate(decision.candidate)
+    if candidate is not None and candidate.latency:
+        return None
+    return NextStep(
+        what="Measure latency and size",
+        why="not measured: latency, memory, and accuracy of the exported file (robust bench is planned for it)",
+    )
 
 
 def _why_real(study: Study) -> str:
@@ -152,11 +160,16 @@ def _train(study: Study, group: Group, seeds: tuple[int, ...], epochs: int | Non
 
 def _more_images(study: Study, policy: Policy) -> NextStep | None:
     counts = study.splits.get(policy.judged_on)
-    low, high = images_needed()
+    plan = plan_of(study, policy.judged_on, policy.objective.metric)
+    low, high = plan.images_needed()
     if counts is None or counts.n_images >= high:
         return None
     have = plural(counts.n_images, "image")
+    many = f"{low:,} to {high:,}" if low < high else f"{high:,}"
     return NextStep(
         what=f"Collect more {policy.judged_on} images",
-        why=f"{have} so far; about {low:,} to {high:,} show a difference of 0.02 AP50 (planning values, power 80 %)",
+        why=(
+            f"{have} so far; about {many} show a difference of {USEFUL_DIFFERENCE:.2f} {plan.metric} with power 80 % "
+            f"({plan.source})"
+        ),
     )

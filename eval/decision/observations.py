@@ -1,31 +1,30 @@
-"""Key observations of a study, as claims: starting weights, seeds, effect of settings, training, robustness."""
+"""Key observations of a study, as claims: starting weights, selection, seeds, settings, training, robustness."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
-from statistics import fmean, stdev
 
-from robust.eval.decision.claims import (
-    SEEDS_FOR_CLAIM,
-    SEEDS_FOR_INTERVAL,
-    Claim,
-    Scope,
-    bounded,
+from robust.eval.decision.claims import Claim, Scope, Side, bounded, plural, score
+from robust.eval.decision.comparison import paired, scope, winner_claim
+from robust.eval.decision.effects import effect_claims
+from robust.eval.decision.ladders import ladders
+from robust.eval.decision.policy import Policy
+from robust.eval.decision.records import Decision, Estimate
+from robust.eval.decision.seed_gates import SeedSpreadGate
+from robust.eval.decision.sentences import (
+    Told,
     difference,
     fact,
     level,
-    listed,
     not_assessed,
-    plural,
-    score,
+    relative_change,
+    robustness_ladder,
 )
-from robust.eval.decision.comparison import scope
-from robust.eval.decision.policy import Policy
-from robust.eval.decision.records import Decision, Estimate
-from robust.eval.decision.study import ALL_VARIANTS, CLEAN, Group, Study, cell, robustness_of, subtract
-from robust.eval.decision.training import training_claims
-from robust.eval.evidence.records import CandidateEvidence, ConfigurationEvidence
+from robust.eval.decision.settings import spread
+from robust.eval.decision.study import ALL_VARIANTS, CLEAN, Group, Study, robustness_of, subtract
+from robust.eval.decision.tolerance import reproducibility
+from robust.eval.decision.training import over_fitting_claim, training_claims
+from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.metrics.records import Record
 
 
@@ -38,24 +37,29 @@ class Topic(Record):
 
 def observations(study: Study, policy: Policy, decision: Decision) -> tuple[Topic, ...]:
     """Everything worth saying about the study as a whole."""
+    split, metric = policy.judged_on, policy.objective.metric
+    fitting = over_fitting_claim(study, study.candidate(decision.candidate), split, metric, scope(study, split))
     topics = (
-        Topic(title="Fine-tuned against untouched starting weights", claims=baseline_claims(study, policy)),
+        Topic(title="Fine-tuned against untouched starting weights", claims=baseline_claims(study, policy, decision)),
+        Topic(title="Selection", claims=selection_claims(study, policy)),
         Topic(title="Spread between seeds", claims=seed_claims(study, policy)),
         Topic(title="Effect of the settings", claims=effect_claims(study, policy)),
-        Topic(title="Training", claims=training_claims(study)),
+        Topic(title="Training", claims=(*training_claims(study), fitting)),
         Topic(title="Robustness of the proposed candidate", claims=robustness_claims(study, policy, decision)),
     )
     return tuple(topic for topic in topics if topic.claims)
 
 
-def baseline_claims(study: Study, policy: Policy) -> tuple[Claim, ...]:
-    """For each baseline: how many of its candidates lie above it, and the highest of them."""
+def baseline_claims(study: Study, policy: Policy, decision: Decision) -> tuple[Claim, ...]:
+    """For each baseline: how many of its candidates lie above it; and what is shown of the proposed candidate."""
     metric, split = policy.objective.metric, policy.judged_on
-    claims = []
+    claims: list[Claim] = []
     for baseline in study.baselines:
         trained = [c for c in study.candidates if study.baseline_of(c) == baseline]
         if trained:
             claims.append(_beaten(study, baseline, trained, metric, split))
+    proposed = study.candidate(decision.candidate)
+    claims += _proposed_claims(study, proposed, metric, split) if proposed else []
     orphans = [c for c in study.candidates if study.baseline_of(c) is None]
     if orphans:
         why = f"{plural(len(orphans), 'candidate')} without evaluated starting weights"
@@ -72,11 +76,11 @@ def _beaten(
     if other.value is None or not known:
         return not_assessed(f"Gain over {baseline.name}", f"{metric} on clean {split} images is missing")
     above = sum(value > other.value for value in known.values())
-    best = max(known, key=lambda name: (known[name], name))
+    highest = max(known, key=lambda name: (known[name], name))
     start = "No candidate lies" if not above else "{above} of {n} candidates lie"
     message = start + (
         " above the untouched weights {baseline} in observed {metric}: {baseline} {value}, highest of {n} trained from "
-        "it {best} {highest} ({scope}). The highest of several flatters."
+        "it {best} {highest} ({scope}). The highest of several flatters. {shown}"
     )
     return fact(
         message,
@@ -86,9 +90,59 @@ def _beaten(
         baseline=baseline.name,
         metric=metric,
         value=bounded(other),
-        best=best,
-        highest=bounded(estimates[best]),
+        best=highest,
+        highest=bounded(estimates[highest]),
+        shown=_shown(study, baseline, trained, metric, split),
     )
+
+
+def _shown(
+    study: Study, baseline: CandidateEvidence, trained: Sequence[CandidateEvidence], metric: str, split: str
+) -> str:
+    """For how many candidates the paired interval shows it, after correction."""
+    start = Side(name=baseline.name, value=study.metric(baseline, split, CLEAN, metric), aggregate="fixed weights")
+    runs = [Side(name=c.name, value=study.metric(c, split, CLEAN, metric), aggregate="one run") for c in trained]
+    told = [paired(study, c, baseline, (split, CLEAN, metric)) for c in trained]
+    if not any(one.estimate.has_interval for one in told):
+        return "No paired interval was computed, so none is shown to lie above it."
+    verdicts = [
+        difference((run, start), metric, one, scope(study, split)).verdict for run, one in zip(runs, told, strict=True)
+    ]
+    return (
+        f"Shown by the paired interval after correction: {verdicts.count('better')} above, {verdicts.count('worse')} "
+        f"below, {len(verdicts) - verdicts.count('better') - verdicts.count('worse')} neither."
+    )
+
+
+def _proposed_claims(study: Study, proposed: CandidateEvidence, metric: str, split: str) -> list[Claim]:
+    """The proposed candidate against its baseline, and what share of the baseline's value that is."""
+    baseline = study.baseline_of(proposed)
+    if baseline is None:
+        return []
+    sides = (
+        Side(name=proposed.name, value=study.metric(proposed, split, CLEAN, metric), aggregate="one run"),
+        Side(
+            name=f"the untouched weights {baseline.name}",
+            value=study.metric(baseline, split, CLEAN, metric),
+            aggregate="fixed weights",
+        ),
+    )
+    where = scope(study, split)
+    claims = [difference(sides, metric, paired(study, proposed, baseline, (split, CLEAN, metric)), where)]
+    found = study.comparison(proposed, baseline, split, CLEAN, metric)
+    if found is not None and found.relative is not None and found.relative_interval is not None:
+        share = Estimate.of(found.relative, interval=found.relative_interval)
+        claims += [claim for claim in (relative_change(sides, metric, share, where),) if claim]
+    return claims
+
+
+def selection_claims(study: Study, policy: Policy) -> tuple[Claim, ...]:
+    """What the highest candidate on the selection split is worth when selection is corrected for."""
+    split, metric = policy.selection.split, policy.selection.metric
+    claim = winner_claim(study, split, metric)
+    if claim is None and len(study.candidates) > 1:
+        claim = not_assessed(f"What the highest {metric} on {split} is worth on other images", "it was not computed")
+    return (claim,) if claim else ()
 
 
 def seed_claims(study: Study, policy: Policy) -> tuple[Claim, ...]:
@@ -98,154 +152,48 @@ def seed_claims(study: Study, policy: Policy) -> tuple[Claim, ...]:
 
 def _spread(study: Study, policy: Policy, group: Group) -> Claim:
     metric, split = policy.objective.metric, policy.judged_on
-    n = len(group.distinct_seeds)
-    values = [(c.seed, study.metric(c, split, CLEAN, metric)) for c in group.candidates]
-    known = [v.value for _, v in values if v.value is not None]
-    words = {
-        "label": group.label,
-        "metric": metric,
-        "values": listed([f"{score(v)} (seed {seed if seed is not None else 'unknown'})" for seed, v in values]),
-        "n": plural(n, "seed"),
-        "interval": str(SEEDS_FOR_INTERVAL),
-        "claim": str(SEEDS_FOR_CLAIM),
-    }
-    where = scope(study, split)
-    message = "{label}: {metric} {values}"
-    if len(known) > 1:
-        message += ", range {range}"
-        words["range"] = score(max(known) - min(known))
-    if n >= SEEDS_FOR_INTERVAL and len(known) == len(values):
-        message += ", standard deviation {sd}; {n}: no statement on reproducibility without an interval"
-        words["sd"] = score(stdev(known))
-    else:
-        message += "; {n}: no statement on reproducibility ({interval} needed for an interval, {claim} for a claim)"
-    return fact(message + " ({scope}).", where, **words)
-
-
-def effect_claims(study: Study, policy: Policy) -> tuple[Claim, ...]:
-    """Effect of image size and learning rate: difference of group means over the same other settings."""
-    claims: list[Claim] = []
-    for axis, name in (("imgsz", "image size"), ("lr0", "learning rate lr0")):
-        levels = sorted({getattr(g.configuration, axis) for g in study.groups} - {None})
-        if len(levels) < 2:
-            why = "the study has a single value of it" if levels else "it is not known for any run of the study"
-            claims.append(not_assessed(f"Effect of {name}", why))
-            continue
-        for low, high in combinations(levels, 2):
-            for split in (policy.selection.split, policy.judged_on):
-                claims.append(_effect(study, policy, axis, (high, low), split))
-        claims.append(_identical(study, axis, name))
-    return (*claims, *_size_effect_on_baselines(study, policy))
-
-
-def _effect(study: Study, policy: Policy, axis: str, levels: tuple[float, float], split: str) -> Claim:
-    """Mean of configuration means at each level, over the other settings that both levels have."""
-    metric = policy.objective.metric
-    by_level = [
-        {_without(g.configuration, axis): g for g in study.groups if getattr(g.configuration, axis) == value}
-        for value in levels
-    ]
-    shared = [key for key in by_level[0] if key in by_level[1]]
-    if not shared:
-        return not_assessed(f"{axis} {levels[0]:g} against {levels[1]:g}", "no other setting was run at both values")
-    sides = []
-    for groups in by_level:
-        means = [study.mean_metric(groups[key].candidates, split, CLEAN, metric) for key in shared]
-        sides.append(_mean(means))
-    runs = [sum(len(groups[key].candidates) for key in shared) for groups in by_level]
-    seeds = {seed for groups in by_level for key in shared for seed in groups[key].distinct_seeds}
-    names = [f"{axis} {value:g} ({plural(n, 'run')})" for value, n in zip(levels, runs, strict=True)]
-    where = scope(study, split, n_seeds=len(seeds))
-    return difference(
-        names[0],
-        names[1],
-        f"In this grid, mean {metric}",
-        values=(sides[0], sides[1]),
-        estimate=subtract(*sides),
-        scope=where,
+    made, warning = spread(study, group, split, metric)
+    limits = [g.maximum for g in policy.gates if isinstance(g, SeedSpreadGate) and g.metric == metric]
+    return reproducibility(
+        group.label,
+        metric,
+        tuple((c.seed, study.metric(c, split, CLEAN, metric)) for c in group.candidates),
+        scope(study, split, n_seeds=len(group.distinct)),
+        spread=made,
+        tolerance=min(limits, default=None),
+        warning=warning,
     )
 
 
-def _without(configuration: ConfigurationEvidence, axis: str) -> ConfigurationEvidence:
-    return configuration.model_copy(update={axis: None, "label": ""})
-
-
-def _mean(values: Sequence[Estimate]) -> Estimate:
-    known = [value.value for value in values if value.value is not None]
-    if len(known) < len(values) or not known:
-        return Estimate.of(None, next((v.missing for v in values if v.missing), "not measured"))
-    return Estimate.of(fmean(known))
-
-
-def _identical(study: Study, axis: str, name: str) -> Claim:
-    """Pairs of runs that differ in one setting only and came out the same to every digit."""
-    pairs = [
-        (a, b)
-        for a, b in combinations(study.candidates, 2)
-        if a.seed == b.seed
-        and a.configuration != b.configuration
-        and _without(a.configuration, axis) == _without(b.configuration, axis)
-    ]
-    if not pairs:
-        return not_assessed(f"Whether {name} had any effect", "no two runs differ in it alone")
-    if not any(c.coco.AP is not None for pair in pairs for candidate in pair for c in candidate.cells):
-        return not_assessed(f"Whether {name} had any effect", "no result is defined")
-    same = sum(identical_results(a, b) for a, b in pairs)
-    if not same:
-        message = "None of {pairs} that differ only in {axis} gave identical weights or identical results."
-    else:
-        message = (
-            "{same} of {pairs} that differ only in {axis} gave identical weights or results to every digit: "
-            "{axis} had no effect in them."
-        )
-    return fact(message, same=same, pairs=plural(len(pairs), "pair") + " of runs", axis=axis)
-
-
-def identical_results(a: CandidateEvidence, b: CandidateEvidence) -> bool:
-    """True when the weights are the same bytes, or every cell that both have shows the same defined numbers."""
-    if a.weights_sha256 == b.weights_sha256:
-        return True
-    shared = [(one.coco, other.coco) for one in a.cells if (other := cell(b, one.split, one.variant)) is not None]
-    measured = [pair for pair in shared if pair[0].AP is not None]
-    return bool(measured) and all(one == other for one, other in measured)
-
-
-def _size_effect_on_baselines(study: Study, policy: Policy) -> tuple[Claim, ...]:
-    """The same weights at two image sizes: what image size does without any training."""
-    metric, split = policy.objective.metric, policy.judged_on
-    claims = []
-    for a, b in combinations(sorted(study.baselines, key=lambda c: c.imgsz or 0), 2):
-        if a.weights_sha256 != b.weights_sha256 or a.imgsz == b.imgsz:
-            continue
-        values = (study.metric(b, split, CLEAN, metric), study.metric(a, split, CLEAN, metric))
-        names = (f"the untouched weights at {b.imgsz} px", f"the same weights at {a.imgsz} px")
-        claims.append(difference(*names, metric, values=values, estimate=subtract(*values), scope=scope(study, split)))
-    return tuple(claims)
-
-
 def robustness_claims(study: Study, policy: Policy, decision: Decision) -> tuple[Claim, ...]:
-    """How much of the clean value the proposed candidate keeps, and where it is worst."""
+    """How much of the clean value the proposed candidate keeps, where it is worst, and up to where it holds."""
     candidate = study.candidate(decision.candidate)
     if candidate is None:
         return ()
     metric, split = policy.objective.metric, policy.judged_on
     where = _marked(study, scope(study, split, ALL_VARIANTS))
-    claims = [
-        level(
-            candidate.name, f"retained share of clean {metric}", study.retained(candidate, split, None, metric), where
-        )
-    ]
+    kept = study.retained(candidate, split, None, metric)
+    claims = [level(candidate.name, f"retained share of clean {metric}", kept, where)]
     worst = _worst(study, candidate, metric, split)
     if worst is not None:
         claims.append(worst)
     baseline = study.baseline_of(candidate)
     if baseline is not None:
-        kept = {c.name: study.retained(c, split, None, metric) for c in (candidate, baseline)}
-        values = (kept[candidate.name], kept[baseline.name])
-        names = (candidate.name, f"the untouched weights {baseline.name}")
-        found = study.comparison(candidate, baseline, split, ALL_VARIANTS, f"rPC {metric}")
-        gap = Estimate.of(found.difference, interval=found.interval) if found else subtract(*values)
-        claims.append(difference(*names, f"Retained share of clean {metric}", values=values, estimate=gap, scope=where))
+        sides = (
+            Side(name=candidate.name, value=kept, aggregate="one run"),
+            Side(
+                name=f"the untouched weights {baseline.name}",
+                value=study.retained(baseline, split, None, metric),
+                aggregate="fixed weights",
+            ),
+        )
+        told = paired(study, candidate, baseline, (split, ALL_VARIANTS, f"rPC {metric}"))
+        if told.estimate.value is None or sides[0].value.value is None:
+            told = Told(estimate=subtract(sides[0].value, sides[1].value))
+        claims.append(difference(sides, f"Retained share of clean {metric}", told, where))
+    for one in ladders(study, policy, candidate):
+        on = _marked(study, scope(study, split, f"{one.ladder.corruption}/{one.last}"))
+        claims.append(robustness_ladder(candidate.name, one.ladder, on, requirement=one.requirement, last=one.last))
     return tuple(claims)
 
 

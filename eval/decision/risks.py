@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from robust.eval.decision.claims import SEEDS_FOR_CLAIM, Claim, bounded, fact, listed, plural, score
-from robust.eval.decision.comparison import scope
-from robust.eval.decision.planning import half_width, images_needed, smallest_difference
+from robust.eval.decision.claims import Claim, Side, bounded, listed, plural, score
+from robust.eval.decision.comparison import paired, scope
+from robust.eval.decision.planning import USEFUL_DIFFERENCE, Plan, half_width, plan_of
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Decision
+from robust.eval.decision.sentences import difference, fact
 from robust.eval.decision.study import CLEAN, Study, robustness_of
 from robust.eval.decision.training import n_best_epoch_last
 from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.metrics.linear_contrast import SEEDS_FOR_CLAIM
 from robust.eval.metrics.records import Record
 
 WORTH_A_RISK = 0.9
@@ -35,7 +37,7 @@ class Risk(Record):
 def risks(study: Study, policy: Policy, decision: Decision) -> tuple[Risk, ...]:
     """All risks that a measured fact supports, about the data first."""
     candidate = study.candidate(decision.candidate)
-    found = [_leakage(study, policy), _few_images(study, policy)]
+    found = [_leakage(study, policy), _few_images(study, policy, candidate)]
     if candidate is not None:
         found += [
             _below_baseline(study, policy, candidate),
@@ -65,30 +67,50 @@ def _leakage(study: Study, policy: Policy) -> Risk | None:
     )
 
 
-def _few_images(study: Study, policy: Policy) -> Risk | None:
+def _few_images(study: Study, policy: Policy, candidate: CandidateEvidence | None) -> Risk | None:
     counts = study.splits.get(policy.judged_on)
-    low, high = images_needed()
+    plan = plan_of(study, policy.judged_on, policy.objective.metric)
+    low, high = plan.images_needed()
     if counts is None or counts.n_images < 1 or counts.n_images >= high:
         return None
-    seen = smallest_difference(counts.n_images)
-    message = (
-        "The split {split} has {images} and {objects}. By planning values (not measured on these data) that gives an "
-        "AP50 interval of about +/-{width}, and shows differences above about {seen_low} to {seen_high} only."
-    )
-    cause = fact(
-        message,
-        split=policy.judged_on,
-        images=plural(counts.n_images, "image"),
-        objects=plural(counts.n_objects, "object"),
-        width=f"{half_width(counts.n_images):.2f}",
-        seen_low=f"{seen[0]:.2f}",
-        seen_high=f"{seen[1]:.2f}",
-    )
+    many = f"about {low:,} to {high:,}" if low < high else f"about {high:,}"
     return Risk(
         title="Few test images",
         impact="The order of the candidates, and the level promised to users, may be chance.",
-        cause=cause,
-        mitigation=f"Collect more images: about {low:,} to {high:,} show a difference of 0.02 AP50 with power 80 %.",
+        cause=_images_cause(study, policy, plan, candidate),
+        mitigation=(
+            f"Collect more images: {many} show a difference of {USEFUL_DIFFERENCE:.2f} {plan.metric} with power 80 % "
+            f"({plan.source})."
+        ),
+    )
+
+
+def _images_cause(study: Study, policy: Policy, plan: Plan, candidate: CandidateEvidence | None) -> Claim:
+    """What the images of the split can show, and how wide the interval of the level is on them."""
+    split, metric = policy.judged_on, policy.objective.metric
+    counts = study.splits[split]
+    seen = [f"{value:.2f}" for value in plan.smallest_difference(counts.n_images)]
+    shown = listed(list(dict.fromkeys(seen))).replace(" and ", " to ")
+    level = study.metric(candidate, split, CLEAN, metric) if candidate else None
+    message = (
+        "The split {split} has {images} and {objects}; differences of {metric} below about {shown} are not shown "
+        "with power 80 % ({source}). "
+    )
+    if level is not None and level.has_interval and candidate is not None:
+        message += "The interval of {name} is {level}."
+    else:
+        message += "By planning values an interval of AP50 is about +/-{width} wide."
+    return fact(
+        message,
+        split=split,
+        images=plural(counts.n_images, "image"),
+        objects=plural(counts.n_objects, "object"),
+        metric=plan.metric,
+        shown=shown,
+        source=plan.source,
+        name=candidate.name if candidate else "none",
+        level=bounded(level) if level is not None else "none",
+        width=f"{half_width(counts.n_images):.2f}",
     )
 
 
@@ -105,21 +127,15 @@ def _below_baseline(study: Study, policy: Policy, candidate: CandidateEvidence) 
     mine, other = (study.metric(c, split, CLEAN, metric) for c in (candidate, baseline))
     if mine.value is None or other.value is None or mine.value > other.value:
         return None
-    message = "{metric} {mine} for {name}, {other} for {baseline}; difference {difference} ({scope})."
-    gap = study.difference(candidate, baseline, split, CLEAN, metric)
+    sides = (
+        Side(name=candidate.name, value=mine, aggregate="one run"),
+        Side(name=baseline.name, value=other, aggregate="fixed weights"),
+    )
+    told = paired(study, candidate, baseline, (split, CLEAN, metric))
     return Risk(
         title="Fine-tuning may have cost accuracy",
         impact="The untouched starting weights may serve users at least as well.",
-        cause=fact(
-            message,
-            scope(study, split),
-            metric=metric,
-            mine=bounded(mine),
-            name=candidate.name,
-            other=bounded(other),
-            difference=bounded(gap),
-            baseline=baseline.name,
-        ),
+        cause=difference(sides, metric, told, scope(study, split)),
         mitigation="Train longer or on more data, and keep the starting weights as the release to fall back to.",
     )
 

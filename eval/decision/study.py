@@ -21,6 +21,8 @@ from robust.eval.evidence.records import (
     VariantEvidence,
 )
 from robust.eval.metrics.comparison import Comparison
+from robust.eval.metrics.interval import Interval
+from robust.eval.metrics.linear_contrast import SEEDS_FOR_INTERVAL
 from robust.eval.metrics.records import OperatingPoint
 from robust.eval.metrics.robustness_records import RobustnessEvidence
 
@@ -45,13 +47,25 @@ class Group:
     candidates: tuple[CandidateEvidence, ...]
 
     @property
+    def counted(self) -> tuple[CandidateEvidence, ...]:
+        """The candidates that count in means: a seed and a file of weights once, the first by seed and name.
+
+        Those of unknown seed count as long as their weights differ.
+        """
+        return without_duplicates(self.candidates)
+
+    @property
+    def distinct(self) -> tuple[CandidateEvidence, ...]:
+        """Those of ``counted`` whose seed is known."""
+        return tuple(c for c in self.counted if c.seed is not None)
+
+    @property
     def distinct_seeds(self) -> tuple[int, ...]:
         """Seeds that count: known, different, and with different weights.
 
         The same seed trained twice counts once, and so do two seeds whose weight files are the same bytes.
         """
-        by_weights = {c.weights_sha256: c.seed for c in self.candidates if c.seed is not None}
-        return tuple(sorted(set(by_weights.values())))
+        return tuple(sorted(c.seed for c in self.distinct if c.seed is not None))
 
 
 @dataclass(frozen=True)
@@ -166,23 +180,26 @@ class Study:
         return Estimate.of(getattr(found.coco, metric), interval=found.intervals.get(metric))
 
     def mean_metric(self, members: Sequence[CandidateEvidence], split: str, variant: str, metric: str) -> Estimate:
-        """Mean over candidates; missing as soon as one of them is missing.
+        """Mean over candidates, the same seed and the same weights once; missing as soon as one of them is missing.
 
         The interval is that of the setting: it holds the spread of the seeds too, and needs at least three of them.
         """
-        values = [self.metric(c, split, variant, metric) for c in members]
+        values = [self.metric(c, split, variant, metric) for c in without_duplicates(members)]
         absent = next((v for v in values if v.value is None), None)
         if absent is not None or not values:
             return Estimate.of(None, absent.missing if absent and absent.missing else "not measured")
         setting = self.setting(members, split, variant, metric)
-        interval = setting.estimate.interval if setting else None
+        interval = setting.estimate.interval if setting else Interval.none(_no_setting(members), 0)
         return Estimate.of(fmean(v.value for v in values if v.value is not None), interval=interval)
 
     def setting(
         self, members: Sequence[CandidateEvidence], split: str, variant: str, metric: str
     ) -> SettingEvidence | None:
-        """The estimate of a configuration over its seeds; None when these are not exactly the members of one."""
-        keys = {c.key for c in members}
+        """The estimate of a configuration over its seeds; None when these are not exactly the members of one.
+
+        What is there twice (a seed, a file of weights) counts once, as in the estimate.
+        """
+        keys = {c.key for c in without_duplicates(members)}
         asked = (split, variant, metric)
         found = self.comparisons.settings
         return next((s for s in found if (s.split, s.variant, s.metric) == asked and set(s.members) == keys), None)
@@ -263,6 +280,27 @@ class Study:
         if threshold is None or found is None:
             return None
         return next((p for p in found.points if abs(p.threshold - threshold) < THRESHOLD_TOLERANCE), None)
+
+
+def without_duplicates(members: Sequence[CandidateEvidence]) -> tuple[CandidateEvidence, ...]:
+    """The first of each seed and of each file of weights, by seed and name; unknown seeds last, by their weights."""
+    kept: list[CandidateEvidence] = []
+    for one in sorted(members, key=lambda c: (c.seed is None, c.seed or 0, c.name)):
+        if not any(_is_twice(one, other) for other in kept):
+            kept.append(one)
+    return tuple(kept)
+
+
+def _is_twice(one: CandidateEvidence, other: CandidateEvidence) -> bool:
+    same = one.weights_sha256 == other.weights_sha256 or (one.seed is not None and one.seed == other.seed)
+    return same and one.configuration == other.configuration
+
+
+def _no_setting(members: Sequence[CandidateEvidence]) -> str:
+    seeds = len({c.seed for c in without_duplicates(members)} - {None})
+    if seeds < SEEDS_FOR_INTERVAL:
+        return f"{seeds} distinct seed{'s' * (seeds != 1)}: at least {SEEDS_FOR_INTERVAL} are needed for an interval"
+    return "none of this mean over seeds was computed"
 
 
 def _mark(candidate: CandidateEvidence) -> str:

@@ -6,7 +6,9 @@ from itertools import combinations
 
 from robust import __version__
 from robust.eval.decision.claims import plural
+from robust.eval.decision.comparison import scope
 from robust.eval.decision.study import cell
+from robust.eval.decision.training import over_fitting_claim
 from robust.eval.report.conditions import conditions_said, marked
 from robust.eval.report.context import Cell, Code, Fact, Row, Table
 from robust.eval.report.view import NOT_MEASURED, View, text, whole
@@ -34,8 +36,14 @@ METHOD = (
     ("Gate", "PASS when the whole 95 % interval meets the requirement, FAIL when the whole interval misses it, else "
      "NOT ENOUGH EVIDENCE. Facts that are counted need no interval. A missing value never passes."),
     ("Decision", "REJECT when a critical gate fails; PROMOTE when all critical gates pass; otherwise HOLD."),
-    ("Planning values", "Numbers of images needed assume 0.40 as standard deviation of AP50 per image, and 0.25 to "
-     "0.47 for the difference of two models, at power 80 % and 5 % error; they are not measured on these data."),
+    ("Images needed", "For power 80 % at 5 % error, from the standard errors of this study's paired comparisons. Where "
+     "it has none, planning values stand in and are named so: 0.40 as standard deviation of AP50 per image, and 0.25 "
+     "to 0.47 for the difference of two models."),
+    ("Differences", "Told in one direction only when the 95 % interval excludes 0 and the p value, corrected (Holm) "
+     "over all that were compared together, is at most 0.05. Otherwise no difference is shown, which does not mean "
+     "that there is none. Observed only: without an interval, with too few seeds, or on the images that selected."),
+    ("Settings", "A configuration is the mean over its seeds. Its interval, and that of a difference of two, holds the "
+     "variance of the images and of the seeds (Satterthwaite); it needs 3 seeds, a claim needs 5."),
 )  # fmt: skip
 
 
@@ -125,8 +133,8 @@ def limits(view: View) -> tuple[str, ...]:
     without = [gate for gate in view.decision.gates if gate.estimate.note and not gate.estimate.has_interval]
     said += [f"No interval for {gate.gate}: {gate.estimate.note}." for gate in without]
     said += [
-        f"Latency, memory use and exported files: {NOT_MEASURED}.",
-        "Over-fitting: not assessed.",
+        *_latency(view),
+        *_over_fitting(view),
         *conditions_said(view),
         f"Every other condition, place and camera: {NOT_MEASURED}.",
         "The near-duplicate check finds copies that look alike, not images of the same scene from another view.",
@@ -139,6 +147,19 @@ def limits(view: View) -> tuple[str, ...]:
     if view.card.missing:
         said.append(f"Human facts that nobody provided: {', '.join(view.card.missing)}.")
     return tuple(said)
+
+
+def _over_fitting(view: View) -> tuple[str, ...]:
+    """That it was not assessed; nothing when it was, because then it stands under the observations."""
+    where = scope(view.study, view.judged_on)
+    claim = over_fitting_claim(view.study, view.candidate, view.judged_on, view.metric, where)
+    return (claim.text,) if claim.kind == "not assessed" else ()
+
+
+def _latency(view: View) -> tuple[str, ...]:
+    timed = any(c.latency for c in view.study.candidates)
+    what = "Memory use and exported files" if timed else "Latency, memory use and exported files"
+    return (f"{what}: {NOT_MEASURED}.",)
 
 
 def provenance(view: View, card_sha256: str) -> tuple[Fact, ...]:

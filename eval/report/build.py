@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from robust.eval.decision.claims import difference, interval, plural, score, signed
-from robust.eval.decision.comparison import scope
+from robust.eval.decision.claims import Side, interval, plural, score, signed
+from robust.eval.decision.comparison import scope, setting_difference_claim, uncompared
 from robust.eval.decision.next_steps import next_steps
 from robust.eval.decision.observations import observations
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Decision, Estimate, GateResult, Outcome, RankedConfiguration, Tier
 from robust.eval.decision.risks import risks
-from robust.eval.decision.study import Study, subtract
+from robust.eval.decision.sentences import Told, difference
+from robust.eval.decision.study import Study
 from robust.eval.evidence.records import Evidence
 from robust.eval.report import (
     background,
@@ -75,6 +76,7 @@ def build_context(evidence: Evidence, policy: Policy, decision: Decision, card: 
         degradation_table=degradation.degradation_table(view),
         degradation_facts=degradation.degradation_facts(view),
         degradation_charts=degradation.degradation_charts(view),
+        ladder_table=degradation.ladder_table(view),
         condition_notes=conditions.condition_notes(view),
         recorded_table=conditions.recorded_table(view),
         miss_rate_table=hard_objects.miss_rate_table(view),
@@ -86,6 +88,7 @@ def build_context(evidence: Evidence, policy: Policy, decision: Decision, card: 
         calibration=error_tables.calibration_facts(view),
         comparison_table=compared.comparison_table(view),
         selection_facts=compared.selection_facts(view),
+        setting_table=compared.setting_table(view),
         effect_table=compared.effect_table(view),
         configuration_table=configurations.configuration_table(view),
         candidate_table=configurations.candidate_table(view),
@@ -227,14 +230,15 @@ def _why_not(view: View) -> tuple[str, ...]:
         return (f"No candidate is proposed, so none was preferred: {selection.reason}.",)
     first = selection.ranking[0]
     said = [_other_configuration(view, first, ranked) for ranked in selection.ranking[1:]]
-    for name, value in zip(first.candidates[1:], first.values[1:], strict=True):
-        pair = (Estimate.of(value), Estimate.of(first.values[0]))
-        said.append(_not_chosen(view, (name, first.candidates[0]), selection.metric, pair, None))
+    said += [
+        _sister(view, (name, value), (first.candidates[0], first.values[0]))
+        for name, value in zip(first.candidates[1:], first.values[1:], strict=True)
+    ]
     if not said:
         return ("There is no other: the evidence holds a single run, so nothing was preferred.",)
     said.append(
-        f"The rule has to pick one. That a run was picked on {selection.split} shows no more than that; the other runs "
-        "remain open until intervals are there."
+        f"The rule has to pick one. {view.selection_words} That a run was picked on {selection.split} shows no more "
+        "than that; the other runs remain open."
     )
     return tuple(said)
 
@@ -244,17 +248,25 @@ def _other_configuration(view: View, first: RankedConfiguration, ranked: RankedC
     if ranked.mean is None or first.mean is None:
         missing = f"{selection.metric} on {selection.split} is missing for at least one seed"
         return f"{ranked.label}: cannot be ranked, {missing}."
-    pair = (Estimate.of(ranked.mean), Estimate.of(first.mean))
-    n_seeds = len({seed for seed in ranked.seeds if seed is not None})
-    return _not_chosen(view, (ranked.label, first.label), f"Mean {selection.metric}", pair, n_seeds)
-
-
-def _not_chosen(
-    view: View, names: tuple[str, str], metric: str, pair: tuple[Estimate, Estimate], n_seeds: int | None
-) -> str:
-    """How far a run or configuration lies from the one the rule proposes; ``names`` and ``pair`` hold both."""
-    where = scope(view.study, view.selected_on, n_seeds=n_seeds)
-    claim = difference(
-        "this one", f"the proposed {names[1]}", metric, values=pair, estimate=subtract(*pair), scope=where
+    claim = setting_difference_claim(
+        view.study,
+        (ranked.label, first.label),
+        selection.split,
+        selection.metric,
+        names=("this one", f"the proposed {first.label}"),
+        selected_on=selection.split,
     )
-    return f"{names[0]}: {claim.text}"
+    return f"{ranked.label}: {claim.text}"
+
+
+def _sister(view: View, run: tuple[str, float | None], proposed: tuple[str, float | None]) -> str:
+    """How far another run of the proposed configuration lies from the one that the rule proposes."""
+    selection = view.decision.selection
+    sides = (
+        Side(name="this one", value=Estimate.of(run[1]), aggregate="one run"),
+        Side(name=f"the proposed {proposed[0]}", value=Estimate.of(proposed[1]), aggregate="one run"),
+    )
+    told = Told(estimate=uncompared(sides))
+    where = scope(view.study, selection.split)
+    claim = difference(sides, selection.metric, told, where, selected_on=selection.split)
+    return f"{run[0]}: {claim.text}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from robust.eval.decision.claims import interval, listed, plural, signed
+from robust.eval.decision.claims import interval, plural, signed, verdict_of_difference
+from robust.eval.decision.comparison import paired, winner_of
+from robust.eval.decision.effects import effect_name
+from robust.eval.decision.planning import images_for_setting, seeds_for_setting
 from robust.eval.decision.records import Estimate
+from robust.eval.decision.sentences import Told
+from robust.eval.decision.settings import Effect, effects, no_effects, pairs
 from robust.eval.decision.study import CLEAN
-from robust.eval.evidence.compared import ContrastEvidence, PairEvidence, WinnerEvidence
+from robust.eval.evidence.compared import PairEvidence, WinnerEvidence
 from robust.eval.metrics.comparison import Comparison
 from robust.eval.metrics.interval import Interval
-from robust.eval.metrics.seeds import Contrast
 from robust.eval.report.context import Cell, Fact, Row, Table
 from robust.eval.report.view import View, number, text, whole
 
@@ -20,8 +24,7 @@ NO_PAIR = "No candidate was compared with its starting weights: one of the two w
 
 def comparison_table(view: View) -> Table:
     """Each candidate minus its baseline on clean images of the split that judges."""
-    names = {c.key: c.name for c in view.study.everybody}
-    rows = tuple(_pair_row(pair, names) for pair in view.study.comparisons.against_baseline if _shown(view, pair))
+    rows = tuple(_pair_row(view, pair) for pair in view.study.comparisons.against_baseline if _shown(view, pair))
     columns = (
         "Candidate minus starting weights", "Difference", "p (Holm)", "Verdict", "Smallest difference seen",
         "Images needed",
@@ -39,24 +42,32 @@ def _shown(view: View, pair: PairEvidence) -> bool:
     return (found.split, found.variant, found.metric) == (view.judged_on, CLEAN, view.metric)
 
 
-def _pair_row(pair: PairEvidence, names: dict[str, str]) -> Row:
+def _pair_row(view: View, pair: PairEvidence) -> Row:
     found = pair.comparison
+    models = {c.key: c for c in view.study.everybody}
+    first, second = models.get(pair.first), models.get(pair.second)
+    told = Told(estimate=Estimate.of(found.difference, interval=found.interval))
+    if first is not None and second is not None:
+        told = paired(view.study, first, second, (found.split, found.variant, found.metric))
     return Row(
-        names.get(pair.first, pair.first),
+        first.name if first else pair.first,
         (
             difference_cell(found.difference, found.interval),
-            number(found.p_holm, "not corrected"),
-            text(verdict_words(found)),
+            number(told.p_adjusted, "no p value"),
+            text(verdict_words(told, found)),
             number(found.smallest_detectable, "not known"),
             _images(found.images_needed),
         ),
     )
 
 
-def verdict_words(found: Comparison) -> str:
-    """The verdict, taken back where it does not survive the correction for the other candidates."""
-    told = found.verdict in {"superior", "worse", "worse beyond margin"}
-    return "cannot tell, corrected for all candidates" if told and not found.is_shown else found.verdict
+def verdict_words(told: Told, found: Comparison) -> str:
+    """The verdict after the correction for the other candidates, and whether a loss beyond the margin is excluded."""
+    verdict = verdict_of_difference(told.estimate, found.metric, p_adjusted=told.p_adjusted, margin=found.margin)
+    words: str = "observed only, no interval" if verdict == "observed only" else verdict
+    if verdict == "no difference shown" and found.verdict == "not worse" and found.margin is not None:
+        words += f"; not worse by more than {found.margin:.3f}"
+    return words
 
 
 def _images(n: int | None) -> Cell:
@@ -74,56 +85,75 @@ def difference_cell(value: float | None, bounds: Interval) -> Cell:
     return Cell(words, "number")
 
 
+def setting_table(view: View) -> Table:
+    """Every pair of configurations on the split that judges, and what would show their difference."""
+    found = pairs(view.study, view.judged_on, view.metric)
+    rows = tuple(
+        Row(
+            f"{p.evidence.first} minus {p.evidence.second}",
+            (
+                difference_cell(p.evidence.comparison.difference, p.evidence.comparison.interval),
+                Cell(" and ".join(str(n) for n in p.evidence.comparison.n_seeds), "number"),
+                number(p.told.p_adjusted, "no interval"),
+                Cell(_told(p.told, can_claim=p.evidence.comparison.can_claim, metric=view.metric)),
+                _needed(images_for_setting(p.evidence.comparison), "no number of images alone"),
+                _needed(seeds_for_setting(p.evidence.comparison), "no number of seeds alone"),
+            ),
+        )
+        for p in found
+    )
+    columns = ("Configurations", "Difference", "Seeds", "p (Holm)", "Verdict", "Images needed", "Seeds needed")
+    caption = (
+        f"Mean {view.metric} over the seeds, one configuration minus another, clean images, "
+        f"{view.counts(view.judged_on)}. The interval holds the spread of the seeds and of the images; it needs 3 "
+        "seeds of each, a claim needs 5. Needed: images (with these seeds), or seeds of each (with these images), that "
+        "show a difference as large as the observed one with power 80 %, if it is the true one."
+    )
+    return Table("setting-pairs", caption, columns, rows, "Pairs of configurations: not assessed, none were compared.")
+
+
+def _needed(n: int | None, none: str) -> Cell:
+    return Cell(none, "missing") if n is None else _images(n)
+
+
 def effect_table(view: View) -> Table:
     """Effects of image size and learning rate, in a complete grid."""
-    found = [c for c in view.study.comparisons.contrasts if c.metric == view.metric]
-    rows = tuple(_effect_row(contrast) for one in found for contrast in one.contrasts)
+    rows = tuple(_effect_row(effect, view.metric) for effect in effects(view.study, view.judged_on, view.metric))
     caption = (
         f"Effects on {view.metric} in this grid, clean images, {view.counts(view.judged_on)}: differences of means, "
         "each averaged over the levels of the other setting. The interval holds the spread of the seeds and of the "
-        "images; it needs 3 seeds a configuration, a claim needs 5."
+        "images; it needs 3 seeds a configuration, a claim needs 5. p is corrected over these effects (Holm)."
     )
-    return Table("effects", caption, ("Effect", "Difference", "Fewest seeds", "p", "Claim"), rows, _no_effects(found))
+    columns = ("Effect", "Difference", "Fewest seeds", "Degrees of freedom left by the seeds", "p (Holm)", "Verdict")
+    why = no_effects(view.study, view.judged_on, view.metric)
+    return Table("effects", caption, columns, rows, f"Effects of image size and learning rate: not assessed ({why}).")
 
 
-def _effect_row(contrast: Contrast) -> Row:
+def _effect_row(effect: Effect, metric: str) -> Row:
+    contrast = effect.contrast
     cells = (
         difference_cell(contrast.difference, contrast.interval),
-        whole(min(contrast.n_seeds)),
-        number(contrast.p_value, "no interval"),
-        Cell(_claim(contrast)),
+        whole(effect.n_seeds),
+        whole(contrast.residual_degrees),
+        number(effect.told.p_adjusted, "no interval"),
+        Cell(_told(effect.told, can_claim=contrast.can_claim, metric=metric)),
     )
     return Row(effect_name(contrast), cells)
 
 
-def _claim(contrast: Contrast) -> str:
-    found = contrast.interval
-    if not contrast.can_claim:
-        return "too few seeds for a claim"
-    if found.low is None or found.high is None or found.low <= 0 <= found.high:
-        return "no effect shown"
-    return "shown, uncorrected for the other effects"
-
-
-def effect_name(contrast: Contrast) -> str:
-    """The effect in words: the higher level minus the lower one."""
-    sizes, rates = ([f"{level:g}" for level in levels] for levels in (contrast.imgsz, contrast.lr0))
-    if contrast.kind == "imgsz":
-        return f"image size: {' minus '.join(reversed(sizes))}, averaged over lr0 {listed(rates)}"
-    if contrast.kind == "lr0":
-        return f"lr0: {' minus '.join(reversed(rates))}, averaged over image size {listed(sizes)}"
-    return f"interaction: image size {' minus '.join(reversed(sizes))}, at lr0 {' minus '.join(reversed(rates))}"
-
-
-def _no_effects(found: list[ContrastEvidence]) -> str:
-    why = next((one.reason for one in found if one.reason), "there is no complete grid")
-    return f"Effects of image size and learning rate: not assessed ({why})."
+def _told(told: Told, *, can_claim: bool, metric: str) -> str:
+    """The verdict about settings, which needs the seeds."""
+    if not told.estimate.has_interval:
+        return "observed only, no interval"
+    if not can_claim:
+        return "observed only, too few seeds for a claim"
+    return verdict_of_difference(told.estimate, metric, p_adjusted=told.p_adjusted)
 
 
 def selection_facts(view: View) -> tuple[Fact, ...]:
     """What the best candidate on the selection split is worth when selection is corrected for."""
     metric = view.policy.selection.metric
-    found = next((w for w in view.study.comparisons.winners if w.metric == metric), None)
+    found = winner_of(view.study, view.selected_on, metric)
     if found is None:
         return (
             Fact(
@@ -137,7 +167,7 @@ def selection_facts(view: View) -> tuple[Fact, ...]:
 def _winner_facts(view: View, found: WinnerEvidence) -> tuple[Fact, ...]:
     names = {c.key: c.name for c in view.study.everybody}
     check = found.check
-    often = f"{check.frequency:.0%} of resamples" if check.frequency is not None else "not known"
+    often = f"{100 * check.frequency:.0f} % of resamples" if check.frequency is not None else "not known"
     stable = "a stable choice" if check.is_stable else "not a stable choice (90 % would be)"
     corrected = f"{check.corrected:.3f}" if check.corrected is not None else "not defined"
     return (

@@ -105,7 +105,7 @@ def recorded_table(view: View) -> Table:
         for candidate in view.shown
     )
     caption = (
-        f"Recorded conditions, on images and labels of their own, all thresholds from 0.001 up. {BRACKETS} A number "
+        f"Recorded conditions, on images and labels of their own, {view.floor_of(view.judged_on)}. {BRACKETS} A number "
         "here cannot be set against a clean one: they are not the clean images."
     )
     return Table("recorded", caption, ("Set, model", "Images", "Objects", *RECORDED_COLUMNS), rows)

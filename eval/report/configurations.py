@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from robust.eval.decision.claims import score
-from robust.eval.decision.comparison import cases
+from robust.eval.decision.comparison import cases, mean_retained
+from robust.eval.decision.settings import spread
 from robust.eval.decision.study import CLEAN, Group
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.report.charts import Axis, Point, Series, fitted_axis, plot
@@ -20,11 +21,12 @@ def configuration_table(view: View) -> Table:
     m, val, test = view.metric, view.selected_on, view.judged_on
     columns = (
         "Configuration", "Runs", "Distinct seeds", f"Mean {m} ({val})", f"Range ({val})", f"Mean {m} ({test})",
-        f"Range ({test})", f"Mean retained {m} ({test})",
+        f"Range ({test})", f"Seed sd ({test})", f"Mean retained {m} ({test})",
     )  # fmt: skip
     caption = (
-        f"Means over seeds on clean images, {view.counts(val)}; {view.counts(test)}. Range: highest minus lowest seed. "
-        f"Values on the selection split flatter the first row, because it was selected there. {BRACKETS}"
+        f"Means over seeds on clean images, {view.counts(val)}; {view.counts(test)}. The same seed or the same weights "
+        "count once. Range: highest minus lowest run. Seed sd: standard deviation over the seeds; its interval is that "
+        f"of normal seeds and needs 3 of them. {view.selection_words} {BRACKETS}"
     )
     return Table("configurations", caption, columns, tuple(rows))
 
@@ -36,11 +38,8 @@ def _group_row(view: View, group: Group) -> Row:
         known = [value for value in values if value is not None]
         cells.append(number(view.study.mean_metric(group.candidates, split, CLEAN, view.metric)))
         cells.append(_range(known, len(values)))
-    shares = [view.study.retained(c, view.judged_on, None, view.metric) for c in group.candidates]
-    known = [share.value for share in shares if share.value is not None]
-    complete = known and len(known) == len(shares)
-    missing = next((share.missing for share in shares if share.missing), "not defined")
-    cells.append(number(sum(known) / len(known)) if complete else number(None, missing))
+    cells.append(_spread(view, group))
+    cells.append(number(mean_retained(view.study, group, view.judged_on, view.metric)))
     proposed = view.decision.candidate in [c.name for c in group.candidates]
     return Row(group.label + (" (proposed)" if proposed else ""), tuple(cells), "chosen" if proposed else "")
 
@@ -49,6 +48,13 @@ def _range(known: list[float], n_runs: int) -> Cell:
     if len(known) < n_runs:
         return Cell("not known", "missing")
     return number(max(known) - min(known)) if n_runs > 1 else Cell("needs 2 runs", "missing")
+
+
+def _spread(view: View, group: Group) -> Cell:
+    """Standard deviation over the seeds on the split that judges."""
+    if len(group.distinct) < 2:
+        return Cell("needs 2 seeds", "missing")
+    return number(spread(view.study, group, view.judged_on, view.metric)[0])
 
 
 def candidate_table(view: View) -> Table:
@@ -61,8 +67,8 @@ def candidate_table(view: View) -> Table:
     rows = [_candidate_row(view, c) for g in view.study.groups for c in g.candidates]
     rows += [_candidate_row(view, c) for c in view.study.baselines]
     caption = (
-        f"Clean images; {view.counts(val)}; {view.counts(test)}. Precision and recall at each one's own chosen "
-        f"threshold, IoU 0.5. {BRACKETS}"
+        f"Clean images; {view.counts(val)}; {view.counts(test)}. {view.selection_words} Precision and "
+        f"recall at each one's own chosen threshold, IoU 0.5. {BRACKETS}"
     )
     return Table("candidates", caption, columns, tuple(rows))
 
@@ -126,7 +132,7 @@ def _seed_chart(view: View, split: str) -> Chart | None:
         title=f"{view.metric} of every seed, clean {split} images",
         description=(
             f"One point for each training run. {key}. The vertical axis fits the points and need not start at 0. "
-            f"{where}; intervals are in the tables."
+            f"{where}; intervals are in the tables." + (f" {view.selection_words}" if split == view.selected_on else "")
         ),
         plot=plot(axis, fitted_axis(view.metric, known), series),
         table=Table(f"{name}-data", f"{view.metric} on clean images, {where}", columns, tuple(rows)),

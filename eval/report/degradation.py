@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from robust.eval.decision.claims import score
+from robust.eval.decision.ladders import ladders
 from robust.eval.decision.records import Estimate
 from robust.eval.decision.study import CLEAN, ratio, robustness_of
 from robust.eval.evidence.records import CandidateEvidence
@@ -16,6 +17,8 @@ HEAT_STEPS = (0.9, 0.75, 0.6, 0.45, 0.3)
 """Retained shares at which a cell of the table gets one step darker."""
 
 SKIPPED = "severity skipped"
+CENSORED = "censored: beyond severity "
+"""How the interval of a breaking point says that it is open above, see `robustness_intervals`."""
 _NOTE = (
     "Each number is measured on the same images, corrupted once for all candidates. The stronger the shade, the less "
     "of the clean value is kept. Mean is over severities; retained is mean divided by clean. "
@@ -27,7 +30,8 @@ _AREA = (
 _HALF = (
     "Half lost at is the severity from which less than half of the clean value is left, on straight lines between the "
     'severities; with the sign > that is not reached, and nothing is known beyond; "a to b" (0 is clean) means '
-    "somewhere between these two, because the severities between them were not evaluated. "
+    "somewhere between these two, because the severities between them were not evaluated. In its interval > marks "
+    "an end that is not reached within the ladder: censored, nothing is known beyond. "
 )
 MIN_SEVERITIES = 2
 """A curve through clean and one severity shows no course, only two numbers that the table has."""
@@ -61,7 +65,7 @@ def degradation_table(view: View) -> Table:
     rows += [_suite_row(view, candidate, len(severities)) for candidate in view.shown if rows]
     caption = (
         f"{view.metric} by corruption and severity, {view.counts(view.judged_on)} when clean (counts of each variant "
-        "are under Data), all thresholds from 0.001 up."
+        f"are under Data), {view.floor_of(view.judged_on)}."
     )
     return Table("degradation", caption, columns, tuple(rows))
 
@@ -92,7 +96,20 @@ def _ladder_cells(found: RobustnessEvidence | None, corruption: str, kept: Estim
     if corruption not in found.retained_areas or corruption not in found.breaking_points:
         return Cell(NOT_MEASURED, "missing"), Cell(NOT_MEASURED, "missing")
     area, point = found.retained_areas[corruption], found.breaking_points[corruption]
-    return number(area, SKIPPED), number(None) if point is None else Cell(breaking_text(point), "number")
+    bounded = Estimate.of(area, interval=found.intervals.get(f"{corruption}/retained_area"))
+    bounds = found.intervals.get(f"{corruption}/breaking_point")
+    half = number(None) if point is None else Cell(breaking_text(point) + breaking_interval(bounds), "number")
+    return number(area, SKIPPED) if area is None else number(bounded), half
+
+
+def breaking_interval(bounds: Interval | None) -> str:
+    """Interval of a breaking point: `` [2.1, > 5]`` where resamples do not break within the ladder; empty without."""
+    if bounds is None or bounds.low is None or bounds.high is None:
+        return ""
+    last = next((words.removeprefix(CENSORED) for words in bounds.note.split("; ") if words.startswith(CENSORED)), None)
+    if last is not None and bounds.low >= float(last):
+        return f" [all > {last}]"
+    return f" [{bounds.low:.1f}, {'> ' + last if last else f'{bounds.high:.1f}'}]"
 
 
 def breaking_text(point: BreakingPoint) -> str:
@@ -108,6 +125,37 @@ def breaking_text(point: BreakingPoint) -> str:
 
 def _named(candidate: CandidateEvidence) -> str:
     return candidate.name + (" (baseline)" if candidate.role == "baseline" else "")
+
+
+def ladder_table(view: View) -> Table:
+    """Up to which severity of each corruption a requirement is shown to be met by the proposed candidate."""
+    candidate = view.candidate
+    found = ladders(view.study, view.policy, candidate) if candidate else ()
+    rows = tuple(
+        Row(
+            one.ladder.corruption,
+            (
+                Cell(f"{one.ladder.metric} of at least {one.ladder.requirement:.3f}"),
+                Cell(one.requirement),
+                _met(one.ladder.met_up_to, one.last),
+                Cell(one.ladder.reason),
+            ),
+        )
+        for one in found
+    )
+    caption = (
+        f"{view.name}: requirement met up to which severity, {view.counts(view.judged_on)} when clean. Severities are "
+        "asked in their order from clean on, and the first whose 95 % lower bound misses the requirement ends the "
+        "ladder; in this order nothing has to be corrected."
+    )
+    columns = ("Corruption", "Requirement", "From", "Met up to", "Why there")
+    return Table("ladders", caption, columns, rows, "Severity ladders: not assessed, there is nothing to require.")
+
+
+def _met(met: int | None, last: int) -> Cell:
+    if met is None:
+        return Cell("not shown on clean", "missing")
+    return Cell("clean only" if met == 0 else f"severity {met} of {last}", "number")
 
 
 def degradation_facts(view: View) -> tuple[Fact, ...]:

@@ -130,7 +130,10 @@ def worst_table(view: View) -> Table:
             cells = (Cell(word), *(_image_cell(images, place) for place in range(SHOWN_IMAGES)))
             rows.append(Row(variant, cells))
     columns = ("Variant", "Most", *(str(place + 1) for place in range(SHOWN_IMAGES)))
-    caption = f"{view.name}: ids of the images with most errors at its threshold; misses of objects, or false alarms."
+    caption = (
+        f"{view.name}: ids of the images with most errors at its threshold {view.threshold_of(view.candidate)}; misses "
+        "of objects, or false alarms."
+    )
     return Table("worst-images", caption, columns, tuple(rows), "No threshold was chosen, so no image is the worst.")
 
 

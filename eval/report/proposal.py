@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robust.eval.decision.claims import interval, plural, signed
+from robust.eval.decision.claims import interval, listed, plural, signed
 from robust.eval.decision.study import CLEAN
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.report.context import Cell, Code, Fact, Row, Table
@@ -32,7 +32,23 @@ def constraints(view: View) -> tuple[Fact, ...]:
             "Training as logged", f"{plural(len(view.study.candidates), 'run')}, {epochs or 'unknown number of'} epochs"
         ),
         Fact("Training data as counted", view.counts("train")),
-        Fact("Latency", NOT_MEASURED),
+        Fact("Latency", _latency(view)),
+    )
+
+
+def _latency(view: View) -> str:
+    """Median and 95th percentile of the proposed candidate, by format and device."""
+    timed = view.candidate.latency if view.candidate else ()
+    return (
+        listed(
+            [
+                f"{one.format} on {one.device}: median {one.p50.ms:.1f} ms, 95th percentile {one.p95.ms:.1f} ms"
+                + (f" [{one.p95.low:.1f}, {one.p95.high:.1f}]" if one.p95.low is not None else f" ({one.p95.note})")
+                for one in timed
+            ]
+        )
+        if timed
+        else NOT_MEASURED
     )
 
 
@@ -85,8 +101,8 @@ def candidate_metrics(view: View) -> Table:
     rows = tuple(_metric_row(view, view.candidate, metric) for metric in metrics) if view.candidate else ()
     against = view.baseline.name if view.baseline else "not evaluated"
     caption = (
-        f"{view.name} on clean images, all thresholds from 0.001 up; {view.counts(val)} (selected there, so these "
-        f"flatter it); {view.counts(test)}. Baseline: {against}. {BRACKETS}"
+        f"{view.name} on clean images, {view.floor_of(val, test)}; {view.counts(val)}; {view.counts(test)}. "
+        f"{view.selection_words} Baseline: {against}. {BRACKETS}"
     )
     return Table("candidate-metrics", caption, columns, rows)
 

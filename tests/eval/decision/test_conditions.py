@@ -5,11 +5,12 @@ from statistics import fmean
 import pytest
 
 from robust.eval.decision.decide import decide
+from robust.eval.decision.effects import effect_claims
 from robust.eval.decision.fact_gates import LeakageGate
 from robust.eval.decision.gates import Subject
 from robust.eval.decision.metric_gates import MetricGate
 from robust.eval.decision.next_steps import next_steps
-from robust.eval.decision.observations import effect_claims, robustness_claims
+from robust.eval.decision.observations import robustness_claims
 from robust.eval.decision.policy import read_policy
 from robust.eval.decision.records import Outcome
 from robust.eval.decision.risks import risks
@@ -154,7 +155,9 @@ def test_what_training_has_seen_is_a_risk_and_is_said_of_the_robustness() -> Non
         found = [r for r in risks(study, policy, decision) if r.title == "Conditions seen in training"]
         assert len(found) == expected
         texts = [claim.text for claim in robustness_claims(study, policy, decision)]
-        assert sum("seen in training" in text for text in texts) == 3 * expected  # share, worst variant, and baseline
+        assert (
+            sum("seen in training" in text for text in texts) == 4 * expected
+        )  # share, worst variant, baseline, and the ladder of night
     (risk,) = [r for r in risks(Study(seen), policy, decide(seen, policy)) if r.title == "Conditions seen in training"]
     assert risk.cause.text == "Training images were augmented with night: 1 of 3 corruptions of the suite."
 

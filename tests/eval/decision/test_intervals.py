@@ -115,9 +115,6 @@ def test_a_mean_over_three_seeds_comes_with_the_interval_of_the_setting(study: S
     assert not mixed.has_interval
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Group.distinct_seeds keeps the last seed of a file, comparisons._groups the first: 1 seed or 2"
-)
 def test_gate_and_setting_count_the_same_seeds() -> None:
     models = [
         Model("a", 1, seed=1, weights="A"),
