@@ -7,7 +7,7 @@ weighted again with 10,000 replicates; no model is run. The evidence tells which
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robust.corruptions.records import CLEAN
-from robust.eval.decision.decide import decide
-from robust.eval.decision.gates import Gate
-from robust.eval.decision.metric_gates import BaselineGate, MetricGate, ThresholdGate
+from robust.eval.decision.any_gate import AllOfGate
+from robust.eval.decision.decide import select
+from robust.eval.decision.gates import EVERY_VARIANT, Gate, Subject
+from robust.eval.decision.metric_gates import MISS_RATES, BaselineGate, MetricGate, ThresholdGate
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import GateResult
-from robust.eval.decision.study import Study, robustness_of
-from robust.eval.decision.suite_gates import RetainedGate
+from robust.eval.decision.study import ALL_VARIANTS, Study, robustness_of
+from robust.eval.decision.suite_gates import LadderGate, RetainedGate
 from robust.eval.evidence.compared import PairEvidence
+from robust.eval.evidence.comparisons import corrected_again
 from robust.eval.evidence.measure import CellResult, Weighing, coco_interval
 from robust.eval.evidence.records import CandidateEvidence, Evidence, RefinedEvidence
 from robust.eval.metrics.bands import rate_intervals
@@ -61,19 +63,43 @@ def refine(evidence: Evidence, policy: Policy, read: Reader) -> Evidence:
     """
     if evidence.resampling.replicates >= CLOSE_REPLICATES:
         return evidence
-    decision = decide(evidence, policy)
     study = Study(evidence)
-    candidate = study.candidate(decision.candidate)
-    close = {result.gate for result in decision.gates if is_close(result)}
-    gates = [gate for gate in policy.gates if gate.name in close]
-    if candidate is None or not gates:
+    candidate = study.candidate(select(study, policy.selection).candidate)
+    if candidate is None:
+        return evidence
+    subject = Subject(study, candidate, policy.judged_on)
+    asked = [single for gate in policy.gates for single in _singles(gate, study)]
+    close = [gate for gate in asked if is_close(gate.evaluate(subject))]
+    if not close:
         return evidence
     fine = evidence.resampling.model_copy(update={"replicates": CLOSE_REPLICATES})
     (mine,) = [c for c in evidence.candidates if c.key == candidate.key]
     work = _Refinement(evidence, mine, policy.judged_on, fine, read)
-    for gate in gates:
+    for gate in close:
         work.redo(gate)
     return work.result()
+
+
+def _singles(gate: Gate, study: Study) -> Iterator[Gate]:
+    """The gates about one number each that a gate is made of."""
+    variants = (CLEAN, *(v.name for v in study.evidence.suite.variants if v.name != CLEAN))
+    if isinstance(gate, AllOfGate):
+        for part in gate.parts:
+            yield from _singles(part, study)
+    elif isinstance(gate, LadderGate):
+        for severity in (s for s in study.severities(gate.corruption) if s <= gate.up_to):
+            yield MetricGate(
+                name=gate.name,
+                tier=gate.tier,
+                metric=gate.metric,
+                variant=f"{gate.corruption}/{severity}",
+                minimum=gate.minimum,
+            )
+        yield MetricGate(name=gate.name, tier=gate.tier, metric=gate.metric, minimum=gate.minimum)
+    elif isinstance(gate, MetricGate | BaselineGate | ThresholdGate) and gate.variant == EVERY_VARIANT:
+        yield from (gate.model_copy(update={"variant": variant}) for variant in variants)
+    else:
+        yield gate
 
 
 @dataclass
@@ -95,8 +121,10 @@ class _Refinement:
         return self.evidence.model_copy(update={"candidates": everybody, "refined": tuple(self.refined)})
 
     def redo(self, gate: Gate) -> None:
-        """Make the interval that one gate reads again."""
-        if isinstance(gate, MetricGate):
+        """Make the interval that one gate reads again; miss rates are not made of such replicates and stay."""
+        if isinstance(gate, MetricGate) and gate.variant == ALL_VARIANTS:
+            self._retained(gate.metric)
+        elif isinstance(gate, MetricGate) and gate.metric not in MISS_RATES:
             self._metric(gate.variant, gate.metric)
         elif isinstance(gate, BaselineGate):
             self._baseline(gate.variant, gate.metric)
@@ -105,11 +133,15 @@ class _Refinement:
         elif isinstance(gate, ThresholdGate):
             self._at_threshold(gate.variant)
 
-    def _note(self, variant: str, metric: str) -> None:
-        self.refined.append(
-            RefinedEvidence(key=self.candidate.key, split=self.split, variant=variant, metric=metric,
-                            replicates=self.fine.replicates)
-        )  # fmt: skip
+    def _is_done(self, variant: str, metric: str) -> bool:
+        """Whether another gate had this number made again; if not, it is noted as made now."""
+        made = RefinedEvidence(
+            key=self.candidate.key, split=self.split, variant=variant, metric=metric, replicates=self.fine.replicates
+        )
+        if made in self.refined:
+            return True
+        self.refined.append(made)
+        return False
 
     def _columns(
         self, candidate: CandidateEvidence, variants: list[str], metric: str
@@ -129,6 +161,8 @@ class _Refinement:
         return columns, n_units, cells
 
     def _metric(self, variant: str, metric: str) -> None:
+        if self._is_done(variant, metric):
+            return
         columns, n_units, cells = self._columns(self.candidate, [variant], metric)
         made = coco_interval(metric, self._value(variant, metric), columns[variant], cells[variant].truth, n_units)
         changed = tuple(
@@ -138,7 +172,6 @@ class _Refinement:
             for c in self.candidate.cells
         )
         self.candidate = self.candidate.model_copy(update={"cells": changed})
-        self._note(variant, metric)
 
     def _value(self, variant: str, metric: str) -> float | None:
         found = next(c for c in self.candidate.cells if self._is(c.split, c.variant, variant))
@@ -151,7 +184,7 @@ class _Refinement:
     def _baseline(self, variant: str, metric: str) -> None:
         baseline = Study(self.evidence).baseline_of(self.candidate)
         comparisons = self.evidence.comparisons
-        if baseline is None or comparisons is None:
+        if baseline is None or comparisons is None or self._is_done(variant, f"{metric} minus baseline"):
             return
         mine, n_units, _ = self._columns(self.candidate, [variant], metric)
         theirs, _, _ = self._columns(baseline, [variant], metric)
@@ -162,13 +195,13 @@ class _Refinement:
             else pair
             for pair in comparisons.against_baseline
         )
-        changed = comparisons.model_copy(update={"against_baseline": pairs})
+        question = (self.split, variant, metric)
+        changed = comparisons.model_copy(update={"against_baseline": corrected_again(pairs, question)})
         self.evidence = self.evidence.model_copy(update={"comparisons": changed})
-        self._note(variant, f"{metric} minus baseline")
 
     def _retained(self, metric: str) -> None:
         found = robustness_of(self.candidate, metric)
-        if found is None:
+        if found is None or self._is_done(ALL_VARIANTS, f"retained {metric}"):
             return
         variants = [v for v in self.evidence.suite.variants if v.severity and not v.recorded]
         columns, n_units, _ = self._columns(self.candidate, [CLEAN, *(v.name for v in variants)], metric)
@@ -178,12 +211,11 @@ class _Refinement:
         after = found.model_copy(update={"intervals": made})
         everything = tuple(after if r.metric == metric else r for r in self.candidate.robustness)
         self.candidate = self.candidate.model_copy(update={"robustness": everything})
-        self._note("all variants", f"retained {metric}")
 
     def _at_threshold(self, variant: str) -> None:
         sweep = self.candidate.sweep
         threshold = sweep.choice.threshold
-        if threshold is None:
+        if threshold is None or self._is_done(variant, "rates at the threshold"):
             return
         weighing = Weighing(self.fine)
         with self.read(self.candidate) as stored:
@@ -198,7 +230,6 @@ class _Refinement:
         )
         after = sweep.model_copy(update={"at_threshold": changed})
         self.candidate = self.candidate.model_copy(update={"sweep": after})
-        self._note(variant, "rates at the threshold")
 
 
 def _question(pair: PairEvidence) -> tuple[str, str, str]:
@@ -206,7 +237,7 @@ def _question(pair: PairEvidence) -> tuple[str, str, str]:
 
 
 def _again(pair: PairEvidence, mine: NDArray[np.float64], theirs: NDArray[np.float64], n_units: int) -> PairEvidence:
-    """The same comparison from other replicates; its correction for other candidates stays."""
+    """The same comparison from other replicates, not yet corrected for the other candidates."""
     before = pair.comparison
     split, variant, metric = _question(pair)
     after = compare(
@@ -220,4 +251,4 @@ def _again(pair: PairEvidence, mine: NDArray[np.float64], theirs: NDArray[np.flo
         metric=metric,
         margin=before.margin,
     )
-    return pair.model_copy(update={"comparison": after.model_copy(update={"p_holm": before.p_holm})})
+    return pair.model_copy(update={"comparison": after})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -14,9 +15,22 @@ from robust.errors import UnknownName, UsageError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+LONGEST_SHOWN = 200
+"""Characters of a wrong value that a message shows."""
+
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice (YAML keeps the last one silently)."""
+    """A safe loader that refuses a key given twice (YAML keeps the last one silently) and aliases.
+
+    A few lines of aliases can stand for more than the memory holds.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose the next node."""
+        if self.check_event(yaml.events.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed; write it out", mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Build a mapping with unique keys."""
@@ -87,7 +101,8 @@ def _explain(error: ValidationError, model: type[BaseModel], kind: str, name: st
             return UnknownName(f"kind of gate in {kind} {name}:", str(problem["ctx"]["tag"]), known)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the file"
-    return UsageError(f"The {kind} {name} is wrong at {where}.", f"{first['msg']} (given: {first.get('input')!r}).")
+    given = textwrap.shorten(repr(first.get("input")), LONGEST_SHOWN, placeholder=" ...")
+    return UsageError(f"The {kind} {name} is wrong at {where}.", f"{first['msg']} (given: {given}).")
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from robust.eval.audit.group_arithmetic import SEEDS_TO_CLAIM, Group
+from robust.eval.audit.group_arithmetic import Group
 from robust.eval.audit.printed import Printed, Span, decimal, reach
 from robust.eval.audit.typed_claims import (
     Aggregate,
@@ -16,6 +16,7 @@ from robust.eval.audit.typed_claims import (
     moves_by_objects,
 )
 from robust.eval.evidence.findings import AuditFinding, Severity
+from robust.eval.metrics.linear_contrast import SEEDS_FOR_CLAIM
 from robust.eval.metrics.power import images_needed_for_difference, smallest_difference
 
 SD_PER_IMAGE = 0.40
@@ -274,16 +275,16 @@ def _rounded(number: int) -> int:
 
 
 def _equal(claimed: ClaimedComparison) -> Iterator[AuditFinding]:
-    if claimed.says != "equal" or (claimed.seeds or 0) >= SEEDS_TO_CLAIM:
+    if claimed.says != "equal" or (claimed.seeds or 0) >= SEEDS_FOR_CLAIM:
         return
     seeds = "an unknown number of seeds" if claimed.seeds is None else f"{claimed.seeds} of each"
     yield AuditFinding(
         rule="claimed-equality",
         severity=Severity.WARNING,
         runs=(),
-        what=f"{claimed.what}: called equal from {seeds}; {SEEDS_TO_CLAIM} seeds and an interval inside a stated "
+        what=f"{claimed.what}: called equal from {seeds}; {SEEDS_FOR_CLAIM} seeds and an interval inside a stated "
         "margin are needed to say so.",
-        numbers={"n_seeds": claimed.seeds or 0, "needed": SEEDS_TO_CLAIM},
+        numbers={"n_seeds": claimed.seeds or 0, "needed": SEEDS_FOR_CLAIM},
         why="That no difference was seen is not that there is none.",
         remedy="Say that no difference was shown, and how large one could be.",
     )

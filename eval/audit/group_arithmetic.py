@@ -11,10 +11,8 @@ from fractions import Fraction
 from robust.eval.audit.printed import Printed, Span, decimal, reach, total, whole_between
 from robust.eval.audit.typed_claims import ClaimedGroup, is_share
 from robust.eval.evidence.findings import AuditFinding, Severity
+from robust.eval.metrics.linear_contrast import SEEDS_FOR_CLAIM
 from robust.eval.metrics.seeds import seed_sd_interval
-
-SEEDS_TO_CLAIM = 5
-"""Seeds from which on anything may be said of what the seed does."""
 
 _SLACK = 1e-9  # standard deviations have roots, so they are compared as floats
 _WHY = "Every sentence that rests on the number rests on an arithmetic error."
@@ -216,7 +214,7 @@ def _claim(group: Group) -> Iterator[AuditFinding]:
     printed_sd = group.claimed.sd is not None and says == "identical" and group.claimed.sd.span.low > 0
     if differ or printed_sd:
         yield _not_identical(group, spans if differ else [])
-    if group.n < SEEDS_TO_CLAIM:
+    if group.n < SEEDS_FOR_CLAIM:
         yield _too_few_seeds(group)
 
 
@@ -243,7 +241,7 @@ def _not_identical(group: Group, spans: list[tuple[str, Span]]) -> AuditFinding:
 
 def _too_few_seeds(group: Group) -> AuditFinding:
     bounds = ""
-    numbers: dict[str, float | int | str] = {"n_seeds": group.n, "needed": SEEDS_TO_CLAIM}
+    numbers: dict[str, float | int | str] = {"n_seeds": group.n, "needed": SEEDS_FOR_CLAIM}
     if group.sd is not None and group.sd[0] > 0:
         low, high = seed_sd_interval(group.sd[0], group.n)
         numbers |= {"sd": group.sd[0], "sd_low": low, "sd_high": high}
@@ -255,10 +253,10 @@ def _too_few_seeds(group: Group) -> AuditFinding:
         severity=Severity.WARNING,
         runs=(),
         what=f"{group.title}: called {group.claimed.says} with {runs if group.n else 'no run listed'}; "
-        f"{SEEDS_TO_CLAIM} seeds are needed to say so.{bounds}",
+        f"{SEEDS_FOR_CLAIM} seeds are needed to say so.{bounds}",
         numbers=numbers,
         why="Few seeds agree by chance; runs that agree to the last digit are most often the same run twice.",
-        remedy=f"Train {SEEDS_TO_CLAIM} seeds or more, check that their weights differ, and print the spread.",
+        remedy=f"Train {SEEDS_FOR_CLAIM} seeds or more, check that their weights differ, and print the spread.",
     )
 
 

@@ -104,13 +104,14 @@ def _no_choice(study: Study, rule: SelectionRule) -> str:
 def _rank(study: Study, group: Group, rule: SelectionRule) -> RankedConfiguration:
     values = {c.name: study.metric(c, rule.split, CLEAN, rule.metric).value for c in group.candidates}
     ordered = sorted(group.candidates, key=lambda c: (_descending(values[c.name]), c.imgsz, c.name))
-    known = [value for value in values.values() if value is not None]
+    counted = [values[c.name] for c in group.counted]  # a seed or a file that is there twice must not weigh twice
+    known = [value for value in counted if value is not None]
     return RankedConfiguration(
         label=group.label,
         candidates=tuple(c.name for c in ordered),
         seeds=tuple(c.seed for c in ordered),
         values=tuple(values[c.name] for c in ordered),
-        mean=fmean(known) if len(known) == len(values) else None,
+        mean=fmean(known) if len(known) == len(counted) else None,
     )
 
 

@@ -190,7 +190,7 @@ class RankedConfiguration(Record):
         candidates: Names of its candidates, in the order of the rule.
         seeds: Their training seeds.
         values: The selection metric of each candidate on the selection split; None when missing.
-        mean: Mean over candidates; None when one of the values is missing.
+        mean: Mean over candidates, the same seed and the same weights once; None when one of the values is missing.
     """
 
     label: str

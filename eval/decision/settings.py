@@ -78,12 +78,9 @@ def pairs(study: Study, split: str, metric: str) -> tuple[Pair, ...]:
 def between(study: Study, first: Group, second: Group, split: str, metric: str) -> Pair | None:
     """The comparison of two configurations in this direction, turned round where it was made in the other.
 
-    None when it was not made, or when a label stands for several configurations.
+    None when it was not made.
     """
-    labels = [g.configuration.label for g in study.groups]
-    one, other = first.configuration.label, second.configuration.label
-    if labels.count(one) > 1 or labels.count(other) > 1:
-        return None
+    one, other = first.label, second.label
     for pair in pairs(study, split, metric):
         if (pair.evidence.first, pair.evidence.second) == (one, other):
             return pair

@@ -10,6 +10,7 @@ from statistics import fmean
 
 from robust.eval.decision.records import Estimate
 from robust.eval.evidence.compared import ComparisonEvidence, SettingEvidence
+from robust.eval.evidence.configurations import unique_labels, without_duplicates
 from robust.eval.evidence.records import (
     CandidateEvidence,
     CellEvidence,
@@ -282,20 +283,6 @@ class Study:
         return next((p for p in found.points if abs(p.threshold - threshold) < THRESHOLD_TOLERANCE), None)
 
 
-def without_duplicates(members: Sequence[CandidateEvidence]) -> tuple[CandidateEvidence, ...]:
-    """The first of each seed and of each file of weights, by seed and name; unknown seeds last, by their weights."""
-    kept: list[CandidateEvidence] = []
-    for one in sorted(members, key=lambda c: (c.seed is None, c.seed or 0, c.name)):
-        if not any(_is_twice(one, other) for other in kept):
-            kept.append(one)
-    return tuple(kept)
-
-
-def _is_twice(one: CandidateEvidence, other: CandidateEvidence) -> bool:
-    same = one.weights_sha256 == other.weights_sha256 or (one.seed is not None and one.seed == other.seed)
-    return same and one.configuration == other.configuration
-
-
 def _no_setting(members: Sequence[CandidateEvidence]) -> str:
     seeds = len({c.seed for c in without_duplicates(members)} - {None})
     if seeds < SEEDS_FOR_INTERVAL:
@@ -305,18 +292,6 @@ def _no_setting(members: Sequence[CandidateEvidence]) -> str:
 
 def _mark(candidate: CandidateEvidence) -> str:
     return (candidate.training.run_id if candidate.training else candidate.weights_sha256)[:8]
-
-
-def unique_labels(configurations: Sequence[ConfigurationEvidence]) -> dict[ConfigurationEvidence, str]:
-    """A label for each configuration; those that share one also show the settings in which they differ."""
-    labels = {}
-    for one in configurations:
-        alike = [c for c in configurations if c.label == one.label]
-        differing = [
-            field for field in ConfigurationEvidence.model_fields if len({getattr(c, field) for c in alike}) > 1
-        ]
-        labels[one] = " ".join([one.label, *(f"{field}={str(getattr(one, field))[:12]}" for field in differing)])
-    return labels
 
 
 def cell(candidate: CandidateEvidence, split: str, variant: str) -> CellEvidence | None:

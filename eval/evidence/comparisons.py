@@ -22,8 +22,9 @@ from robust.eval.evidence.compared import (
     SettingPairEvidence,
     WinnerEvidence,
 )
+from robust.eval.evidence.configurations import unique_labels, without_duplicates
 from robust.eval.evidence.measure import SELECTION_METRICS
-from robust.eval.evidence.records import CandidateEvidence, CellEvidence, Curve, Evidence
+from robust.eval.evidence.records import CandidateEvidence, CellEvidence, ConfigurationEvidence, Curve, Evidence
 from robust.eval.evidence.replicates import Replicates
 from robust.eval.metrics.comparison import Comparison, compare, with_holm
 from robust.eval.metrics.linear_contrast import SeedGroup
@@ -89,17 +90,18 @@ def compare_study(evidence: Evidence, replicates: Mapping[str, Replicates]) -> C
     if not candidates:
         return ComparisonEvidence(not_compared=left_out)
     judged = candidates[0].judged_on
-    groups = _groups(candidates)
+    groups = _groups(evidence, candidates)
     selects = _selecting_split(candidates[0])
     winners = _winners(study, candidates, selects)
+    pairs, not_paired = _pairs(candidates, winners)
     return ComparisonEvidence(
         against_baseline=tuple(_against_baseline(study, candidates, judged)),
-        between_candidates=tuple(_between(study, _pairs(candidates, winners), judged)),
+        between_candidates=tuple(_between(study, pairs, judged)),
         settings=tuple(_settings(study, groups, judged)),
         setting_pairs=tuple(_setting_pairs(study, groups, judged)),
         contrasts=tuple(_contrasts(study, groups, judged)),
         winners=winners,
-        not_compared=left_out,
+        not_compared=(*left_out, *not_paired),
     )
 
 
@@ -232,14 +234,29 @@ def _corrected(pairs: Sequence[PairEvidence]) -> list[PairEvidence]:
     ]
 
 
+def corrected_again(pairs: Sequence[PairEvidence], question: Question) -> tuple[PairEvidence, ...]:
+    """The pairs with those of one question corrected anew (Holm), after one of them was made again."""
+
+    def asks(pair: PairEvidence) -> bool:
+        found = pair.comparison
+        return (found.split, found.variant, found.metric) == question
+
+    renewed = iter(_corrected([pair for pair in pairs if asks(pair)]))
+    return tuple(next(renewed) if asks(pair) else pair for pair in pairs)
+
+
 def _pairs(
     candidates: Sequence[CandidateEvidence], winners: Sequence[WinnerEvidence]
-) -> list[tuple[CandidateEvidence, CandidateEvidence]]:
-    if len(candidates) <= MOST_IN_ALL_PAIRS or not winners:
-        return list(combinations(candidates, 2))
+) -> tuple[list[tuple[CandidateEvidence, CandidateEvidence]], tuple[str, ...]]:
+    """Which candidates are compared with which, and what is left out."""
+    if len(candidates) <= MOST_IN_ALL_PAIRS:
+        return list(combinations(candidates, 2)), ()
+    if not winners:
+        why = f"{len(candidates)} candidates are too many for all pairs, and none is known as the best one on val"
+        return [], (f"candidates with each other: {why}",)
     best = winners[0].candidates[winners[0].check.winner]
     (winner,) = [c for c in candidates if c.key == best]
-    return [(winner, other) for other in candidates if other is not winner]
+    return [(winner, other) for other in candidates if other is not winner], ()
 
 
 def _between(
@@ -250,15 +267,26 @@ def _between(
         yield from _corrected([pair for pair in found if pair is not None])
 
 
-def _groups(candidates: Sequence[CandidateEvidence]) -> list[list[CandidateEvidence]]:
-    """Candidates of one configuration, the same seed and the same weights once."""
-    groups: dict[object, list[CandidateEvidence]] = {}
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """The candidates of one configuration that count, and its label, which no other one has."""
+
+    label: str
+    members: Sequence[CandidateEvidence]
+
+
+def _groups(evidence: Evidence, candidates: Sequence[CandidateEvidence]) -> list[_Group]:
+    """Candidates of one configuration, the same seed and the same weights once; unknown seeds left out."""
+    everybody = [c.configuration for c in evidence.candidates if c.role == "candidate"]
+    labels = unique_labels(tuple(dict.fromkeys(everybody)))
+    by_configuration: dict[ConfigurationEvidence, list[CandidateEvidence]] = {}
     for candidate in candidates:
-        members = groups.setdefault(candidate.configuration, [])
-        known = {c.seed for c in members} | {c.weights_sha256 for c in members}
-        if candidate.seed is not None and not {candidate.seed, candidate.weights_sha256} & known:
-            members.append(candidate)
-    return [members for members in groups.values() if members]
+        by_configuration.setdefault(candidate.configuration, []).append(candidate)
+    found = [
+        _Group(labels[shared], [c for c in without_duplicates(members) if c.seed is not None])
+        for shared, members in by_configuration.items()
+    ]
+    return [group for group in found if group.members]
 
 
 def _seed_group(
@@ -274,8 +302,9 @@ def _seed_group(
     return SeedGroup(values, np.stack([column.replicates for column in known])), known[0].n_units
 
 
-def _settings(study: Compared, groups: Sequence[Sequence[CandidateEvidence]], judged: str) -> Iterator[SettingEvidence]:
-    for members in groups:
+def _settings(study: Compared, groups: Sequence[_Group], judged: str) -> Iterator[SettingEvidence]:
+    for group in groups:
+        members = group.members
         splits = dict.fromkeys(cell.split for cell in members[0].cells if cell.variant == CLEAN)
         asked = [(split, CLEAN, metric) for split in splits for metric in SETTING_METRICS]
         for question in [*asked, (judged, ALL_VARIANTS, "mPC AP50"), (judged, ALL_VARIANTS, "rPC AP50")]:
@@ -284,7 +313,7 @@ def _settings(study: Compared, groups: Sequence[Sequence[CandidateEvidence]], ju
                 continue
             split, variant, metric = question
             yield SettingEvidence(
-                label=members[0].configuration.label,
+                label=group.label,
                 split=split,
                 variant=variant,
                 metric=metric,
@@ -293,17 +322,15 @@ def _settings(study: Compared, groups: Sequence[Sequence[CandidateEvidence]], ju
             )
 
 
-def _setting_pairs(
-    study: Compared, groups: Sequence[Sequence[CandidateEvidence]], judged: str
-) -> Iterator[SettingPairEvidence]:
+def _setting_pairs(study: Compared, groups: Sequence[_Group], judged: str) -> Iterator[SettingPairEvidence]:
     for metric in ("AP", "AP50"):
         for one, other in combinations(groups, 2):
-            first, second = (_seed_group(study, members, (judged, CLEAN, metric)) for members in (one, other))
+            first, second = (_seed_group(study, group.members, (judged, CLEAN, metric)) for group in (one, other))
             if first is None or second is None:
                 continue
             yield SettingPairEvidence(
-                first=one[0].configuration.label,
-                second=other[0].configuration.label,
+                first=one.label,
+                second=other.label,
                 split=judged,
                 variant=CLEAN,
                 metric=metric,
@@ -311,19 +338,17 @@ def _setting_pairs(
             )
 
 
-def _contrasts(
-    study: Compared, groups: Sequence[Sequence[CandidateEvidence]], judged: str
-) -> Iterator[ContrastEvidence]:
+def _contrasts(study: Compared, groups: Sequence[_Group], judged: str) -> Iterator[ContrastEvidence]:
     for metric in ("AP", "AP50"):
-        reason = _no_grid([members[0] for members in groups])
+        reason = _no_grid([group.members[0] for group in groups])
         cells: dict[tuple[int, float], SeedGroup] = {}
         n_units = 0
-        for members in () if reason else groups:
-            found = _seed_group(study, members, (judged, CLEAN, metric))
+        for group in () if reason else groups:
+            found = _seed_group(study, group.members, (judged, CLEAN, metric))
             if found is None:
-                reason = f"{metric} is missing for {members[0].configuration.label}"
+                reason = f"{metric} is missing for {group.label}"
                 break
-            configuration = members[0].configuration
+            configuration = group.members[0].configuration
             cells[configuration.imgsz or 0, configuration.lr0 or 0.0] = found[0]
             n_units = found[1]
         made, why = ((), reason) if reason else contrasts(cells, n_units)

@@ -25,8 +25,8 @@ from robust.eval.metrics.interval import (
     VERY_SMALL,
     Interval,
     log_t,
-    logit_t,
     rate_interval,
+    share_ends,
     share_interval,
     standard_error,
 )
@@ -202,7 +202,7 @@ def _ends(
     smooth = carried & (values > 0) & (values < 1) & (se > 0)
     units = support.units[smooth]
     wider = np.sqrt(units / (units - 1) * (n_units - 1) / n_units)  # as if these units alone had been drawn
-    low[smooth], high[smooth] = logit_t(values[smooth], se[smooth] * wider, units)
+    low[smooth], high[smooth] = share_ends(values[smooth], se[smooth] * wider, units)
     none, every = carried & (values == 0), carried & (values == 1)
     edge = ((1 - LEVEL) / 2) ** (1 / np.maximum(support.units, 1))  # Clopper and Pearson's end for all of m units
     low[every], high[every] = edge[every], 1.0

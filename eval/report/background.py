@@ -205,12 +205,13 @@ def environment(view: View) -> tuple[Fact, ...]:
 
 
 def sign_off(view: View) -> Table:
-    """Lines to sign; empty until somebody does."""
+    """Lines to sign on paper. Who signed with `robust sign` stands beside the report, which signing does not change."""
     approver = dict(view.card.facts("approver"))["Approver"]
     people = [("Approver", approver), *(("Independent reviewer", name) for name in view.card.reviewers)]
     if not view.card.reviewers:
         people.append(("Independent reviewer", "NOT PROVIDED"))
-    unsigned = Cell("unsigned", "missing")
-    rows = tuple(Row(role, (text(name), Cell("", "blank"), Cell("", "blank"), unsigned)) for role, name in people)
+    blank = Cell("", "blank")
+    rows = tuple(Row(role, (text(name), blank, blank, blank)) for role, name in people)
     columns = ("Role", "Name", "Decision (approve or reject)", "Date", "Signature")
-    return Table("sign-off", "Sign-off", columns, rows)
+    caption = "Sign-off: on paper here, or with robust sign; robust verify says who has signed"
+    return Table("sign-off", caption, columns, rows)

@@ -12,7 +12,16 @@ from robust.eval.report.view import BRACKETS, NOT_MEASURED, View, number
 def objectives(view: View) -> tuple[Fact, ...]:
     """Objective of the policy, purpose of the card."""
     objective = view.policy.objective
-    facts = view.card.facts("purpose", "intended_use", "excluded_use", "operating_conditions")
+    facts = view.card.facts(
+        "purpose",
+        "release",
+        "intended_use",
+        "excluded_use",
+        "foreseeable_misuse",
+        "operating_conditions",
+        "limitations",
+        "reevaluation",
+    )
     return (
         Fact("Objective", objective.statement or "NOT PROVIDED"),
         Fact("Primary metric", f"{objective.metric} on clean images, judged on {view.judged_on}"),

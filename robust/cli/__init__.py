@@ -28,6 +28,7 @@ COMMANDS = {
     "adopt": "Take in Ultralytics run folders that MLflow never saw.",
     "eval": "Measure candidates on clean and corrupted images.",
     "sweep": "Choose a confidence threshold from stored predictions.",
+    "audit": "Check numbers that people typed.",
     "report": "Write the decision report.",
     "gate": "Print the decision and exit with its code, for CI.",
     "sign": "Approve or reject a report.",

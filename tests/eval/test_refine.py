@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from robust.errors import IntegrityError
+from robust.eval.decision.any_gate import AllOfGate
 from robust.eval.decision.decide import decide
-from robust.eval.decision.gates import Gate
+from robust.eval.decision.gates import EVERY_VARIANT, Gate
 from robust.eval.decision.metric_gates import BaselineGate, MetricGate, ThresholdGate
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Estimate, GateResult, Outcome, Tier
 from robust.eval.decision.study import Study
-from robust.eval.decision.suite_gates import RetainedGate
+from robust.eval.decision.suite_gates import LadderGate, RetainedGate
 from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.evidence.study import assemble_study
 from robust.eval.metrics.bands import rate_intervals
@@ -209,9 +210,6 @@ def test_a_difference_is_refined_and_the_other_pairs_stay(shelf: Shelf) -> None:
     assert refined(after) == [("best", "test", "fog/2", "AP minus baseline", 10_000)]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="refine._again: p_holm of the coarse replicates stays and can lie below the refined p value"
-)
 def test_a_refined_difference_has_a_corrected_p_value_of_the_same_replicates(shelf: Shelf) -> None:
     """With a single candidate Holm corrects for nothing, so both are the same."""
     keep = [p for p in study().parts if p.evidence.candidates[0].name != "other"]
@@ -291,9 +289,6 @@ def test_without_a_proposed_candidate_nothing_is_made_again(shelf: Shelf) -> Non
     assert Study(evidence).candidates == () and shelf.opened == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="refine.refine: two close gates about one number make it twice and list it twice"
-)
 def test_one_number_that_two_gates_read_is_listed_once(shelf: Shelf) -> None:
     gates = [bounded("metric", end, 0.05).model_copy(update={"name": end}) for end in ("low", "high")]
     after = refine(study().evidence, policy(*gates), shelf)
@@ -328,3 +323,18 @@ def test_a_cell_that_was_lost_or_damaged_is_refused(part: str, tmp_path: Path) -
         file.unlink()
         with pytest.raises(IntegrityError):
             kept.cell("test", "night/1")
+
+
+def test_gates_about_many_variants_are_refined_where_one_of_them_is_close(shelf: Shelf) -> None:
+    close = bounded("metric", "low", 0.05)  # of night/1
+    assert isinstance(close, MetricGate) and close.minimum is not None
+    ladder = LadderGate(name="l", tier=Tier.CRITICAL, metric="AP50", corruption="night", up_to=2, minimum=close.minimum)
+    every = close.model_copy(update={"name": "e", "variant": EVERY_VARIANT})
+    both = AllOfGate.model_validate(
+        {"name": "a", "tier": Tier.CRITICAL, "parts": (close, close.model_copy(update={"name": "again"}))}
+    )
+    alone = refine(study().evidence, policy(close), shelf)
+    assert ("best", "test", "night/1", "AP50", 10_000) in refined(alone)
+    for gate in (ladder, every, both):
+        after = refine(study().evidence, policy(gate), shelf)
+        assert refined(alone)[0] in refined(after)

@@ -111,3 +111,29 @@ def test_one_candidate_alone_needs_no_selection() -> None:
 def test_no_candidate_at_all_is_a_hold() -> None:
     nobody = change_candidates(build_evidence(), lambda c: None)
     assert decide(nobody, read_policy()).verdict is Verdict.HOLD
+
+
+def test_a_seed_that_was_trained_twice_does_not_weigh_twice() -> None:
+    name = "yolov8n_e3_sz416_lr0.005_s42"
+
+    def val(c: CandidateEvidence, value: float) -> CandidateEvidence:
+        cells = tuple(
+            cell.model_copy(update={"coco": cell.coco.model_copy(update={"AP50": value})})
+            if cell.split == "val"
+            else cell
+            for cell in c.cells
+        )
+        return c.model_copy(update={"cells": cells})
+
+    levels = {name: 0.9, "yolov8n_e3_sz416_lr0.005_s1": 0.5}
+    evidence = change_candidates(build_evidence(), lambda c: val(c, levels.get(c.name, 0.75)))
+    best = next(c for c in evidence.candidates if c.name == name)
+    assert best.training is not None
+    again = best.model_copy(
+        update={"name": "again", "training": best.training.model_copy(update={"run_id": "f" * 32, "run_name": "again"})}
+    )
+    twice = evidence.model_copy(update={"candidates": (*evidence.candidates, again)})
+    for found in (select(Study(evidence), SelectionRule()), select(Study(twice), SelectionRule())):
+        mean = next(r.mean for r in found.ranking if r.label == "yolov8n 416 lr0=0.005 e3")
+        assert mean == pytest.approx(0.7)  # not (.9 + .9 + .5) / 3 = .767, which would win over .75
+        assert found.candidate != name

@@ -223,10 +223,6 @@ def test_sixteen_candidates_are_compared_in_all_pairs() -> None:
     assert len([p for p in fewer.comparisons.between_candidates if p.comparison.metric == "AP"]) == 16 * 15 / 2
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="comparisons._pairs: where val carries no interval there is no winner, and all pairs are compared",
-)
 def test_more_than_sixteen_candidates_are_never_compared_in_all_pairs() -> None:
     models = [Model(f"m{i}", draw=i) for i in range(17)]
     few = street(4, seed=1)
@@ -388,10 +384,6 @@ def test_variants_of_the_split_that_selects_are_compared_too() -> None:
     assert {c.split for c in suite} == {"test"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="comparisons._settings: configurations that share a label (other batch) are told apart by nothing",
-)
 def test_settings_of_the_same_label_can_be_told_apart() -> None:
     models = [(Model("a", 1), 8), (Model("b", 2, seed=2), 8), (Model("c", 3), 16), (Model("d", 4, seed=2), 16)]
     parts = [with_configuration(part(m, cells_of(m, ())), {"batch": batch}) for m, batch in models]

@@ -211,3 +211,27 @@ def test_two_models_at_the_end_of_the_scale_are_not_shown_to_be_alike(value: flo
     found = compare(value, value, column, column, N, split="test", variant="clean", metric="AP50", margin=0.02)
     assert (found.difference, found.verdict) == (0.0, "identical")
     assert found.interval.low is None and "one image at most" in found.interval.note
+
+
+@pytest.mark.parametrize(
+    ("second", "n_units", "metric", "refused"),
+    [
+        (0.95, 50, "AP50", True),  # 2.5 failures
+        (0.95, 200, "AP50", False),  # 10
+        (0.95, 199, "AP50", True),
+        (0.84, 50, "AP50", False),
+        (0.86, 50, "recall", True),
+        (0.95, 50, "rPC AP50", False),
+        (0.95, 50, "fppi", False),
+    ],
+)
+def test_two_very_good_models_are_told_apart_only_by_enough_failures(
+    second: float, n_units: int, metric: str, refused: bool
+) -> None:
+    rng = np.random.default_rng(3)
+    columns = [rng.normal(value, 0.01, 2000) for value in (0.97, second)]
+    found = compare(0.97, second, *columns, n_units, split="test", variant="clean", metric=metric, margin=0.02)
+    assert (found.interval.low is None) == refused
+    if refused:
+        assert "too few images tell them apart" in found.interval.note
+        assert (found.verdict, found.p_value) == ("cannot tell", None)

@@ -145,3 +145,20 @@ def test_rounding_makes_no_constant_vary() -> None:
 def test_intervals_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         Interval.model_validate({"n_units": 10, **wrong})
+
+
+@pytest.mark.parametrize(("value", "n"), [(0.97, 50), (0.96, 30), (0.99, 100)])
+def test_a_share_with_few_failures_reaches_as_far_as_the_exact_interval(value: float, n: int) -> None:
+    replicates = np.random.default_rng(1).normal(value, 0.001, 2000)
+    found = share_interval(value, replicates, n)
+    hits = value * n
+    assert found.low == pytest.approx(stats.beta.ppf(0.025, hits, n - hits + 1), abs=2e-6)
+    assert found.high == pytest.approx(stats.beta.ppf(0.975, hits + 1, n - hits), abs=2e-6)
+
+
+@pytest.mark.parametrize(("value", "n"), [(0.95, 50), (0.97, 200), (0.5, 8)])
+def test_a_share_with_enough_failures_is_left_to_its_replicates(value: float, n: int) -> None:
+    replicates = np.random.default_rng(1).normal(value, 0.001, 2000)
+    low, high = logit_t(value, standard_error(replicates, n), n)
+    found = share_interval(value, replicates, n)
+    assert found.low == pytest.approx(float(low), abs=2e-6) and found.high == pytest.approx(float(high), abs=2e-6)

@@ -49,3 +49,7 @@ def test_the_starter_card_states_nothing_and_names_every_fact(tmp_path: Path) ->
 def test_a_card_reads_back_as_written() -> None:
     card = Card(owner="Zoë: #1\n---\n", reviewers=("a, b", "é"), limitations="'\"{}")
     assert parse_yaml(card.to_yaml(), Card, "card", "card.yaml") == card
+
+
+def test_every_field_of_the_card_can_be_required_by_a_policy() -> None:
+    assert set(get_args(HumanFact)) == set(Card.model_fields)
