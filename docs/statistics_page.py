@@ -20,6 +20,8 @@ START = "<!-- Tables made by docs/statistics_page.py from docs/coverage.json; do
 END = "<!-- End of the tables. -->"
 BARS = {10: (0.88, 1.0), 50: (0.925, 0.97), 200: (0.925, 0.97)}
 """Images -> where the coverage should lie; fixed before the study was run."""
+FEW = 100
+"""Intervals below which a coverage is mostly noise, and those few are of unusual sets."""
 RULES = {
     "chosen_on_val": "best on val, then one comparison on test (what the product does)",
     "any_holm": "any of them on test, Holm's correction",
@@ -38,14 +40,21 @@ def tables(results: Row) -> str:
         "sets, values and widths in percent; ± is one standard error of the simulation. Bars, fixed beforehand: 92.5 "
         "to 97 % with 50 and 200 images, at least 88 % with 10. **Bold** lies outside.\n"
     )
-    return "\n".join([introduction, *_coverage(results["coverage"]), *_selection(results["selection"], settings)])
+    return "\n".join(
+        [
+            introduction,
+            *_coverage(results["coverage"], settings["simulations"]),
+            *_selection(results["selection"], settings),
+        ]
+    )
 
 
-def _coverage(coverage: Row) -> list[str]:
-    cells = coverage["cells"]
+def _coverage(coverage: Row, simulations: int) -> list[str]:
+    cells = [{**cell, "given": simulations - cell["refused"]} for cell in coverage["cells"]]
     levels = [cell for cell in cells if "difference" not in cell["number"]]
     differences = [cell for cell in cells if "difference" in cell["number"]]
     missed = [_named(cell) for cell in cells if is_outside(cell)]
+    silent = [cell for cell in cells if cell["given"] < FEW]
     outside = f" Outside: {'; '.join(missed)}." if missed else ""
     return [
         "### Levels\n",
@@ -67,14 +76,16 @@ def _coverage(coverage: Row) -> list[str]:
         _table(
             (*_SHARED, "shown", "identical", "refused"),
             [
-                (*_cell(cell), _percent(cell["shown"]), str(cell["identical"]), str(cell["refused"]))
+                (*_cell(cell), _percent(cell.get("shown", 0.0)), str(cell.get("identical", 0)), str(cell["refused"]))
                 for cell in differences
             ],
         ),
         "*Shown*: how often the interval excludes 0, that is, how often so few images show a difference that is there. "
-        "*Refused*: too few objects, or the two differ on one image at most; these sets count neither as hit nor as "
+        "*Refused*: too few objects, the two differ on one image at most, or both are so good that failures of fewer "
+        "than ten images tell them apart; these sets count neither as hit nor as "
         "miss. *Identical*: sets with an interval of [0, 0], which only the same file of weights may get.\n",
-        f"{len(cells) - len(missed)} of {len(cells)} lines lie within the bars.{outside}\n",
+        f"{len(cells) - len(missed) - len(silent)} of {len(cells)} lines lie within the bars.{outside}\n",
+        *_silent(silent, simulations),
         f"A model compared with itself: of {coverage['self_comparisons']:,} comparisons, {coverage['self_claims']} "
         "claimed a difference.\n",
     ]
@@ -105,12 +116,12 @@ _SHARED = ("number", "AP50", "truth", "images", "coverage", "truth above / below
 
 
 def _cell(cell: Row) -> tuple[str, ...]:
+    start = (cell["number"], f"{cell['AP50']:.2f}", f"{cell['truth']:.3f}", str(cell["images"]))
+    if cell["coverage"] is None:
+        return (*start, "all refused", "-", "-")
     covered = f"{_percent(cell['coverage'])} ± {_percent(cell['se'])}"
     return (
-        cell["number"],
-        f"{cell['AP50']:.2f}",
-        f"{cell['truth']:.3f}",
-        str(cell["images"]),
+        *start,
         f"**{covered}**" if is_outside(cell) else covered,
         f"{_percent(cell['too_low'])} / {_percent(cell['too_high'])}",
         f"{cell['width']:.3f}",
@@ -118,9 +129,26 @@ def _cell(cell: Row) -> tuple[str, ...]:
 
 
 def is_outside(cell: Row) -> bool:
-    """Whether the coverage of a line misses the bars."""
+    """Whether the coverage of a line misses the bars; nothing can be said of a line with hardly any interval."""
+    if cell["given"] < FEW:
+        return False
     low, high = BARS[cell["images"]]
     return not low <= cell["coverage"] <= high
+
+
+def _silent(cells: Sequence[Row], simulations: int) -> list[str]:
+    """What is to say of lines that give hardly any interval: how often one of these few was wrong."""
+    if not cells:
+        return []
+    told = []
+    for cell in cells:
+        wrong = 0 if cell["coverage"] is None else round(cell["given"] * (1 - cell["coverage"]))
+        number = f"{cell['number']} at AP50 {cell['AP50']:.2f} with {cell['images']} images"
+        told.append(f"{number}, {cell['given']} given and {wrong} of them wrong")
+    return [
+        f"{len(cells)} lines are not judged, because fewer than {FEW} of {simulations:,} sets get an interval: "
+        f"{'; '.join(told)}.\n"
+    ]
 
 
 def _named(cell: Row) -> str:

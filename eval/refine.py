@@ -25,7 +25,7 @@ from robust.eval.decision.study import ALL_VARIANTS, Study, robustness_of
 from robust.eval.decision.suite_gates import LadderGate, RetainedGate
 from robust.eval.evidence.compared import PairEvidence
 from robust.eval.evidence.comparisons import corrected_again
-from robust.eval.evidence.measure import CellResult, Weighing, coco_interval
+from robust.eval.evidence.measure import CellResult, Weighing, coco_interval, units_with_objects
 from robust.eval.evidence.records import CandidateEvidence, Evidence, RefinedEvidence
 from robust.eval.metrics.bands import rate_intervals
 from robust.eval.metrics.comparison import compare
@@ -204,10 +204,11 @@ class _Refinement:
         if found is None or self._is_done(ALL_VARIANTS, f"retained {metric}"):
             return
         variants = [v for v in self.evidence.suite.variants if v.severity and not v.recorded]
-        columns, n_units, _ = self._columns(self.candidate, [CLEAN, *(v.name for v in variants)], metric)
+        columns, n_units, shown = self._columns(self.candidate, [CLEAN, *(v.name for v in variants)], metric)
         cells = {(v.corruption, v.severity): columns[v.name] for v in variants}
         values = {(v.corruption, v.severity): self._value(v.name, metric) for v in variants}
-        made = robustness_intervals(found, columns[CLEAN], cells, n_units, values=values)
+        carrying = units_with_objects(shown[CLEAN].truth)
+        made = robustness_intervals(found, columns[CLEAN], cells, n_units, values=values, n_carrying=carrying)
         after = found.model_copy(update={"intervals": made})
         everything = tuple(after if r.metric == metric else r for r in self.candidate.robustness)
         self.candidate = self.candidate.model_copy(update={"robustness": everything})

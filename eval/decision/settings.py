@@ -132,4 +132,10 @@ def over_baseline(study: Study, group: Group, baseline: CandidateEvidence, split
     plain = subtract(mine, other)
     if plain.value is None:
         return Told(estimate=plain)
+    asked = (split, CLEAN, metric)
+    family = [s for s in study.comparisons.settings_over_baseline if (s.split, s.variant, s.metric) == asked]
+    corrected = _corrected([s.comparison.p_value for s in family])
+    for found, fix in zip(family, corrected, strict=True):
+        if (found.setting, found.baseline) == (group.label, baseline.key):
+            return _told(found.comparison, *fix)
     return Told(estimate=plain.model_copy(update={"note": mine.note or "the two were not compared"}))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robust.corruptions.records import CLEAN
-from robust.eval.evidence.comparisons import ALL_VARIANTS
+from robust.eval.evidence.columns import ALL_VARIANTS
 from robust.eval.evidence.measure import CellResult, MeasuredCell, Weighing, measure_cell
 from robust.eval.evidence.records import CandidateEvidence, ConfigurationEvidence, SweepEvidence, TrainingEvidence
 from robust.eval.evidence.replicates import Key, Replicates
@@ -191,7 +191,11 @@ def suite_robustness(cells: Sequence[MeasuredCell], judged_on: str, n_units: int
         columns = {place: cell.replicates[base] for place, cell in corrupted.items()}
         carried = clean.evidence.intervals[base].low is not None  # too few objects carry no mean either
         intervals = (
-            robustness_intervals(summary, clean.replicates[base], columns, n_units, values=values) if carried else {}
+            robustness_intervals(
+                summary, clean.replicates[base], columns, n_units, values=values, n_carrying=clean.n_carrying
+            )
+            if carried
+            else {}
         )
         found.append(summary.model_copy(update={"intervals": intervals}))
     return tuple(found)

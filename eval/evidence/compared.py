@@ -44,6 +44,20 @@ class SettingPairEvidence(Record):
     comparison: SettingDifference
 
 
+class SettingOverBaselineEvidence(Record):
+    """A configuration, as the mean over its seeds, minus the fixed weights that it must beat.
+
+    ``setting`` is its label, ``baseline`` the key of a candidate (`CandidateEvidence.key`).
+    """
+
+    setting: str
+    baseline: str
+    split: str
+    variant: str
+    metric: str
+    comparison: SettingDifference
+
+
 class ContrastEvidence(Record):
     """Effects of image size and learning rate in a complete grid of configurations.
 
@@ -58,9 +72,10 @@ class ContrastEvidence(Record):
 
 
 class WinnerEvidence(Record):
-    """How much better the best candidate looks on the split that selects than it is.
+    """How much better the chosen candidate looks on the split that selects than it is.
 
-    ``candidates`` are keys, in the order of the check's indices.
+    ``candidates`` are keys, in the order of the check's indices. Chosen as policies choose: the configuration with the
+    highest mean over its seeds, then its best candidate.
     """
 
     split: str
@@ -74,13 +89,15 @@ class ComparisonEvidence(Record):
 
     ``against_baseline``: each candidate minus its baseline, on clean images and on every variant; p values corrected
     (Holm) over the candidates. ``between_candidates``: all pairs on clean images, corrected over the pairs.
-    ``settings``, ``setting_pairs`` and ``contrasts`` are about configurations and carry the spread of the seeds.
+    ``settings``, ``setting_pairs``, ``settings_over_baseline`` and ``contrasts`` are about configurations and carry the
+    spread of the seeds.
     """
 
     against_baseline: tuple[PairEvidence, ...] = ()
     between_candidates: tuple[PairEvidence, ...] = ()
     settings: tuple[SettingEvidence, ...] = ()
     setting_pairs: tuple[SettingPairEvidence, ...] = ()
+    settings_over_baseline: tuple[SettingOverBaselineEvidence, ...] = ()
     contrasts: tuple[ContrastEvidence, ...] = ()
     winners: tuple[WinnerEvidence, ...] = ()
     not_compared: tuple[str, ...] = ()

@@ -7,74 +7,38 @@ were drawn otherwise, or are not there, are named and left out, never compared a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from robust.corruptions.records import CLEAN
+from robust.eval.evidence.columns import ALL_VARIANTS, RATES, Compared, Question, baseline_of, no_interval
 from robust.eval.evidence.compared import (
     ComparisonEvidence,
-    ContrastEvidence,
     PairEvidence,
-    SettingEvidence,
-    SettingPairEvidence,
     WinnerEvidence,
 )
-from robust.eval.evidence.configurations import unique_labels, without_duplicates
+from robust.eval.evidence.configurations import without_duplicates
 from robust.eval.evidence.measure import SELECTION_METRICS
-from robust.eval.evidence.records import CandidateEvidence, CellEvidence, ConfigurationEvidence, Curve, Evidence
+from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.evidence.replicates import Replicates
+from robust.eval.evidence.setting_comparisons import (
+    grid_contrasts,
+    setting_groups,
+    setting_pairs,
+    settings,
+    settings_over_baseline,
+)
 from robust.eval.metrics.comparison import Comparison, compare, with_holm
-from robust.eval.metrics.linear_contrast import SeedGroup
 from robust.eval.metrics.optimism import corrected_winner
 from robust.eval.metrics.records import CocoMetrics
-from robust.eval.metrics.seeds import contrasts, setting_difference, setting_estimate
-
-Question = tuple[str, str, str]
-"""Split, variant, metric."""
 
 MARGIN = 0.02
 """Loss of AP50, or of recall at the operating point, up to which a candidate counts as not worse (a convention)."""
-ALL_VARIANTS = "all variants"
-RATES = ("precision", "recall", "f1", "fppi")
 VARIANT_METRICS = ("AP", "AP50", "AP75", "AR100", "recall")
 PAIR_METRICS = ("AP", "AP50", "recall")
-SETTING_METRICS = ("AP", "AP50", "AR100")
 MOST_IN_ALL_PAIRS = 16
 """With more candidates each is compared with the best one on the split that selects, not with every other."""
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One number of one candidate with its replicates."""
-
-    value: float | None
-    replicates: NDArray[np.float64]
-    n_units: int
-
-
-@dataclass(frozen=True, eq=False)
-class Compared:
-    """What comparisons are made of.
-
-    Attributes:
-        evidence: Of all candidates.
-        replicates: Key of a candidate -> its replicates.
-    """
-
-    evidence: Evidence
-    replicates: Mapping[str, Replicates]
-
-    def column(self, candidate: CandidateEvidence, split: str, variant: str, metric: str) -> Column | None:
-        """One number with its replicates; None when one of the two is missing."""
-        stored = self.replicates.get(candidate.key)
-        found = stored.get(split, variant, metric) if stored else None
-        if stored is None or found is None:
-            return None
-        n_units = stored.n_units.get(variant if variant in stored.n_units else split, 0)
-        return Column(_value(candidate, split, variant, metric), found, n_units)
 
 
 def compare_study(evidence: Evidence, replicates: Mapping[str, Replicates]) -> ComparisonEvidence:
@@ -90,16 +54,17 @@ def compare_study(evidence: Evidence, replicates: Mapping[str, Replicates]) -> C
     if not candidates:
         return ComparisonEvidence(not_compared=left_out)
     judged = candidates[0].judged_on
-    groups = _groups(evidence, candidates)
+    groups = setting_groups(evidence, candidates)
     selects = _selecting_split(candidates[0])
     winners = _winners(study, candidates, selects)
     pairs, not_paired = _pairs(candidates, winners)
     return ComparisonEvidence(
         against_baseline=tuple(_against_baseline(study, candidates, judged)),
         between_candidates=tuple(_between(study, pairs, judged)),
-        settings=tuple(_settings(study, groups, judged)),
-        setting_pairs=tuple(_setting_pairs(study, groups, judged)),
-        contrasts=tuple(_contrasts(study, groups, judged)),
+        settings=tuple(settings(study, groups, judged)),
+        setting_pairs=tuple(setting_pairs(study, groups, judged)),
+        settings_over_baseline=tuple(settings_over_baseline(study, groups, judged)),
+        contrasts=tuple(grid_contrasts(study, groups, judged)),
         winners=winners,
         not_compared=(*left_out, *not_paired),
     )
@@ -118,42 +83,6 @@ def _alike(evidence: Evidence, replicates: Mapping[str, Replicates]) -> tuple[di
             why = "its replicates are not stored" if mine is None else "its replicates were drawn otherwise"
             left_out.append(f"{candidate.name}: {why}")
     return usable, tuple(left_out)
-
-
-def _value(candidate: CandidateEvidence, split: str, variant: str, metric: str) -> float | None:
-    if variant == ALL_VARIANTS:
-        name, _, base = metric.partition(" ")
-        found = next((r for r in candidate.robustness if r.metric == base), None)
-        aggregate: float | None = getattr(found, name) if found else None
-        return aggregate
-    if metric in RATES:
-        return _rate(candidate, split, variant, metric)
-    found_cell = _cell(candidate.cells, split, variant)
-    return None if found_cell is None else found_cell.coco.model_dump()[metric]
-
-
-def _cell(cells: Sequence[CellEvidence], split: str, variant: str) -> CellEvidence | None:
-    return next((cell for cell in cells if (cell.split, cell.variant) == (split, variant)), None)
-
-
-def _rate(candidate: CandidateEvidence, split: str, variant: str, rate: str) -> float | None:
-    """The rate at the candidate's own threshold."""
-    curves: Sequence[Curve] = candidate.sweep.curves
-    found = next((curve for curve in curves if (curve.split, curve.variant) == (split, variant)), None)
-    threshold = candidate.sweep.choice.threshold
-    if found is None or threshold not in found.thresholds:
-        return None
-    point = found.points[found.thresholds.index(threshold)]
-    value: float | None = getattr(point, rate)
-    return value
-
-
-def baseline_of(evidence: Evidence, candidate: CandidateEvidence) -> CandidateEvidence | None:
-    """The baseline that a candidate must beat, if it was evaluated."""
-    wanted = (candidate.baseline_sha256, candidate.imgsz)
-    return next(
-        (c for c in evidence.candidates if c.role == "baseline" and (c.weights_sha256, c.imgsz) == wanted), None
-    )
 
 
 def _questions(candidate: CandidateEvidence, judged: str) -> Iterator[Question]:
@@ -210,23 +139,6 @@ def compare_pair(
     return PairEvidence(first=first.key, second=second.key, comparison=comparison)
 
 
-def no_interval(candidate: CandidateEvidence, question: Question) -> str:
-    """Why a number has no interval of its own; empty when it has one. What carries no level carries no difference."""
-    split, variant, metric = question
-    if variant == ALL_VARIANTS:
-        name, _, base = metric.partition(" ")
-        found = next((r.intervals.get(name) for r in candidate.robustness if r.metric == base), None)
-    elif metric in RATES:
-        places = (a for a in candidate.sweep.at_threshold if (a.split, a.variant) == (split, variant))
-        found = next((a.intervals.get(metric) for a in places), None)
-    else:
-        cell = _cell(candidate.cells, split, variant)
-        found = cell.intervals.get(metric) if cell else None
-    if found is None:
-        return "too little carries one of the two"
-    return "" if found.low is not None else found.note
-
-
 def _corrected(pairs: Sequence[PairEvidence]) -> list[PairEvidence]:
     corrected: Sequence[Comparison] = with_holm([pair.comparison for pair in pairs])
     return [
@@ -267,104 +179,6 @@ def _between(
         yield from _corrected([pair for pair in found if pair is not None])
 
 
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """The candidates of one configuration that count, and its label, which no other one has."""
-
-    label: str
-    members: Sequence[CandidateEvidence]
-
-
-def _groups(evidence: Evidence, candidates: Sequence[CandidateEvidence]) -> list[_Group]:
-    """Candidates of one configuration, the same seed and the same weights once; unknown seeds left out."""
-    everybody = [c.configuration for c in evidence.candidates if c.role == "candidate"]
-    labels = unique_labels(tuple(dict.fromkeys(everybody)))
-    by_configuration: dict[ConfigurationEvidence, list[CandidateEvidence]] = {}
-    for candidate in candidates:
-        by_configuration.setdefault(candidate.configuration, []).append(candidate)
-    found = [
-        _Group(labels[shared], [c for c in without_duplicates(members) if c.seed is not None])
-        for shared, members in by_configuration.items()
-    ]
-    return [group for group in found if group.members]
-
-
-def _seed_group(
-    study: Compared, members: Sequence[CandidateEvidence], question: Question
-) -> tuple[SeedGroup, int] | None:
-    if any(no_interval(candidate, question) for candidate in members):
-        return None
-    columns = [study.column(candidate, *question) for candidate in members]
-    known = [column for column in columns if column is not None and column.value is not None]
-    if not known or len(known) < len(columns):
-        return None
-    values = tuple(column.value for column in known if column.value is not None)
-    return SeedGroup(values, np.stack([column.replicates for column in known])), known[0].n_units
-
-
-def _settings(study: Compared, groups: Sequence[_Group], judged: str) -> Iterator[SettingEvidence]:
-    for group in groups:
-        members = group.members
-        splits = dict.fromkeys(cell.split for cell in members[0].cells if cell.variant == CLEAN)
-        asked = [(split, CLEAN, metric) for split in splits for metric in SETTING_METRICS]
-        for question in [*asked, (judged, ALL_VARIANTS, "mPC AP50"), (judged, ALL_VARIANTS, "rPC AP50")]:
-            found = _seed_group(study, members, question)
-            if found is None:
-                continue
-            split, variant, metric = question
-            yield SettingEvidence(
-                label=group.label,
-                split=split,
-                variant=variant,
-                metric=metric,
-                members=tuple(candidate.key for candidate in members),
-                estimate=setting_estimate(found[0], found[1]),
-            )
-
-
-def _setting_pairs(study: Compared, groups: Sequence[_Group], judged: str) -> Iterator[SettingPairEvidence]:
-    for metric in ("AP", "AP50"):
-        for one, other in combinations(groups, 2):
-            first, second = (_seed_group(study, group.members, (judged, CLEAN, metric)) for group in (one, other))
-            if first is None or second is None:
-                continue
-            yield SettingPairEvidence(
-                first=one.label,
-                second=other.label,
-                split=judged,
-                variant=CLEAN,
-                metric=metric,
-                comparison=setting_difference(first[0], second[0], first[1]),
-            )
-
-
-def _contrasts(study: Compared, groups: Sequence[_Group], judged: str) -> Iterator[ContrastEvidence]:
-    for metric in ("AP", "AP50"):
-        reason = _no_grid([group.members[0] for group in groups])
-        cells: dict[tuple[int, float], SeedGroup] = {}
-        n_units = 0
-        for group in () if reason else groups:
-            found = _seed_group(study, group.members, (judged, CLEAN, metric))
-            if found is None:
-                reason = f"{metric} is missing for {group.label}"
-                break
-            configuration = group.members[0].configuration
-            cells[configuration.imgsz or 0, configuration.lr0 or 0.0] = found[0]
-            n_units = found[1]
-        made, why = ((), reason) if reason else contrasts(cells, n_units)
-        yield ContrastEvidence(split=judged, variant=CLEAN, metric=metric, contrasts=tuple(made), reason=why)
-
-
-def _no_grid(first_of_each: Sequence[CandidateEvidence]) -> str:
-    """Why the configurations are no grid of image size and learning rate; empty when they are one."""
-    shared = {c.configuration.model_copy(update={"imgsz": None, "lr0": None, "label": ""}) for c in first_of_each}
-    if len(shared) > 1:
-        return "the configurations differ in more than image size and learning rate"
-    if any(c.configuration.imgsz is None or c.configuration.lr0 is None for c in first_of_each):
-        return "image size or learning rate is not known"
-    return "" if len(first_of_each) > 1 else "there is one configuration only"
-
-
 def _selecting_split(candidate: CandidateEvidence) -> str:
     """The split that candidates are selected on: the other one than that which judges, or the only one."""
     splits = [cell.split for cell in candidate.cells if cell.variant == CLEAN]
@@ -372,6 +186,9 @@ def _selecting_split(candidate: CandidateEvidence) -> str:
 
 
 def _winners(study: Compared, candidates: Sequence[CandidateEvidence], split: str) -> tuple[WinnerEvidence, ...]:
+    settings_of = list(dict.fromkeys(candidate.configuration for candidate in candidates))
+    groups = [without_duplicates([c for c in candidates if c.configuration == one]) for one in settings_of]
+    counted = {candidate.key for group in groups for candidate in group}
     found = []
     for metric in SELECTION_METRICS:
         rows = []
@@ -387,6 +204,8 @@ def _winners(study: Compared, candidates: Sequence[CandidateEvidence], split: st
             np.array([column.value for _, column, _ in rows], dtype=np.float64),
             np.stack([column.replicates for _, column, _ in rows]),
             np.stack([unseen for _, _, unseen in rows]),
+            [settings_of.index(candidate.configuration) for candidate in candidates],
+            [candidate.key in counted for candidate in candidates],
         )
         keys = tuple(key for key, _, _ in rows)
         found.append(WinnerEvidence(split=split, metric=metric, candidates=keys, check=check))

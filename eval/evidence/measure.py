@@ -27,6 +27,7 @@ from robust.eval.metrics.error_types import (
 from robust.eval.metrics.interval import MIN_UNITS, Interval, share_interval
 from robust.eval.metrics.matching import Matches, match
 from robust.eval.metrics.miss_rate import miss_rate_of
+from robust.eval.metrics.pr_curve import interpolated_precision
 from robust.eval.metrics.records import MissRate
 from robust.eval.metrics.resampling import ImageWeights, Resampling, image_weights
 from robust.eval.metrics.strata import MAX_REPLICATES, Stratum, strata, stratum_metrics
@@ -80,6 +81,7 @@ class MeasuredCell:
         replicates: Metric -> float64 (B,), of the 12 COCO numbers; on variants without those of one size of objects.
         errors: What each kind of error costs, for the change between clean and variant.
         left_out: The COCO numbers on the images that each replicate did not draw; only for clean cells.
+        n_carrying: Images or groups that hold an object of the rarest class; None when not counted.
     """
 
     variant: Variant
@@ -88,6 +90,7 @@ class MeasuredCell:
     replicates: Mapping[str, NDArray[np.float64]]
     errors: ErrorReplicates
     left_out: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    n_carrying: int | None = None
 
 
 class Weighing:
@@ -164,10 +167,13 @@ def measure_cell(
         errors=without_intervals(breakdown_of(errors), weights.n_units) if is_rare else breakdown_of(errors),
         error_changes=error_changes(clean.errors, errors) if clean and not is_rare else (),
         calibration=_calibration(cell, matches, weights),
+        precision_at_recall=interpolated_precision(matches) if cell.variant.corruption == CLEAN else (),
     )
     kept = {name: column for name, column in replicates.items() if len(column) == weights.n_replicates}
     left_out = _left_out(cell, weights)
-    return MeasuredCell(cell.variant, evidence, predictions.provenance, kept, errors, left_out)
+    return MeasuredCell(
+        cell.variant, evidence, predictions.provenance, kept, errors, left_out, units_with_objects(truth)
+    )
 
 
 def _coco_replicates(cell: CellResult, weights: ImageWeights) -> dict[str, NDArray[np.float64]]:
@@ -219,6 +225,11 @@ def _miss_rate_intervals(
     }
 
 
+def units_with_objects(truth: GroundTruth) -> int:
+    """Images or groups that hold an object of the rarest class that has any: what carries a mean over classes."""
+    return _carried(truth, np.ones(len(truth), dtype=np.bool_))[1]
+
+
 def _carried(truth: GroundTruth, inside: NDArray[np.bool_]) -> tuple[int, int]:
     """Objects that count, and images (or groups) that hold one of the rarest class that has any.
 
@@ -228,5 +239,6 @@ def _carried(truth: GroundTruth, inside: NDArray[np.bool_]) -> tuple[int, int]:
     counts = inside & ~truth.iscrowd
     units: dict[int, set[str | int]] = {}
     for image, category in zip(truth.image_index[counts].tolist(), truth.category_ids[counts].tolist(), strict=True):
-        units.setdefault(category, set()).add(truth.groups[image] or image)
+        group = truth.groups[image]
+        units.setdefault(category, set()).add(image if group is None else group)
     return int(counts.sum()), min(map(len, units.values()), default=0)

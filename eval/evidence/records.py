@@ -22,6 +22,7 @@ from robust.eval.metrics.error_types import ErrorBreakdown, ErrorChange
 from robust.eval.metrics.interval import Interval
 from robust.eval.metrics.lrp import LrpOptimum
 from robust.eval.metrics.misses import MissKinds
+from robust.eval.metrics.pr_curve import N_RECALLS
 from robust.eval.metrics.records import CocoMetrics, MissRate, OperatingPoint, Record, Share, ThresholdChoice
 from robust.eval.metrics.resampling import Resampling
 from robust.eval.metrics.robustness_records import RobustnessEvidence
@@ -107,6 +108,8 @@ class CellEvidence(Record):
 
     ``intervals`` has one entry for each of the 12 COCO numbers, and for MR-2, recall_at_fppi_0.1 and recall_at_fppi_1.
     ``error_changes``: what the variant adds to each kind of error of the clean images, paired; empty for other cells.
+    ``precision_at_recall``: interpolated precision at IoU 0.5 at the recalls 0, 0.01, ..., 1, whose mean is AP50 (see
+    `robust.eval.metrics.pr_curve`); empty for variants, without objects, and in evidence from before it was kept.
     """
 
     split: str
@@ -121,6 +124,13 @@ class CellEvidence(Record):
     errors: ErrorBreakdown | None = None
     error_changes: tuple[ErrorChange, ...] = ()
     calibration: Calibration | None = None
+    precision_at_recall: tuple[Share, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole_curve(self) -> CellEvidence:
+        if len(self.precision_at_recall) not in {0, N_RECALLS}:
+            raise ValueError(f"a precision-recall curve has {N_RECALLS} points")
+        return self
 
 
 class Curve(Record):

@@ -157,7 +157,7 @@ def _support(counts: ImageCounts, weights: ImageWeights) -> dict[str, _Support]:
     finds nothing must not look better tested because it raises alarms.
     """
     found = counts.tp + counts.fp
-    unit = _unit_of_image(weights)
+    unit = None if weights.n_units == weights.n_images else weights.unit_of_image
     objects = np.full(len(counts.thresholds), counts.n_objects)
     with_objects = np.full(len(counts.thresholds), _units_holding(counts.objects[:, None], unit)[0])
     return {
@@ -165,14 +165,6 @@ def _support(counts: ImageCounts, weights: ImageWeights) -> dict[str, _Support]:
         "recall": _Support(objects, with_objects),
         "f1": _Support(objects, with_objects),
     }
-
-
-def _unit_of_image(weights: ImageWeights) -> NDArray[np.int64] | None:
-    """Number the unit of each image; None when every image is one. Images of one unit have the same weights."""
-    if weights.n_units == weights.n_images:
-        return None
-    numbers: dict[bytes, int] = {}
-    return np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in weights.values], dtype=np.int64)
 
 
 def _units_holding(table: NDArray[np.float64], unit: NDArray[np.int64] | None) -> NDArray[np.int64]:

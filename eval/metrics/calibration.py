@@ -195,7 +195,7 @@ def _bands(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Interval of each bin's precision, by the rules of `share_interval` for all bins at once; NaN where there is none.
 
-    Logit-t; for a precision of 0 or 1 the exact interval over the images that hold detections of the bin.
+    Logit-t; for a precision of 0 or 1 the exact interval over the images or groups that hold detections of the bin.
     """
     low, high = np.full((2, len(n)), np.nan)
     if weights.n_units < MIN_UNITS:
@@ -208,7 +208,7 @@ def _bands(
     se = np.nanstd(replicates[inner], axis=1, ddof=1) * math.sqrt(weights.n_units / (weights.n_units - 1))
     low[inner], high[inner] = logit_t(precision[inner], se, weights.n_units)
     for i in np.flatnonzero(allowed & ((precision == 0) | (precision == 1))).tolist():
-        carrying = min(int((n[i] > 0).sum()), weights.n_units)
+        carrying = len(np.unique(weights.unit_of_image[n[i] > 0]))
         if carrying >= MIN_UNITS:
             low[i], high[i] = clopper_pearson(carrying if precision[i] == 1 else 0, carrying)
     return low, high

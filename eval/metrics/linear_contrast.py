@@ -33,14 +33,18 @@ class SeedGroup:
     Attributes:
         values: Value of each seed on all images.
         replicates: float64 (S, B), of the same draws for all seeds; NaN where undefined.
+        fixed: One file of weights that no training would make anew, such as a baseline: it has no seeds to vary.
     """
 
     values: tuple[float, ...]
     replicates: NDArray[np.float64]
+    fixed: bool = False
 
     def __post_init__(self) -> None:
         if not self.values or self.replicates.ndim != 2 or len(self.replicates) != len(self.values):
             raise ValueError(f"{len(self.values)} seeds do not go with replicates of shape {self.replicates.shape}")
+        if self.fixed and len(self.values) > 1:
+            raise ValueError("fixed weights have one value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +57,7 @@ class LinearContrast:
         var_seeds: V_seed; None when a setting has one seed only.
         degrees_of_freedom: Satterthwaite's; None when there is no variance.
         refused: Why the images give no interval; None when they do.
-        n_seeds: Of each setting.
+        n_seeds: Of each setting that is not fixed.
         n_units: Independent images or groups.
     """
 
@@ -109,23 +113,24 @@ def linear_contrast(coefficients: Sequence[float], groups: Sequence[SeedGroup], 
 
     Args:
         coefficients: One for each group; 1 for a level, 1 and -1 for a difference.
-        groups: Settings, all with replicates of the same draws.
+        groups: Settings, all with replicates of the same draws; one at least is not fixed.
         n_units: Independent images or groups that were drawn.
 
     Raises:
         ValueError: the groups do not go together.
     """
-    if not groups or len(coefficients) != len(groups) or len({group.replicates.shape[1] for group in groups}) > 1:
+    trained = [group for group in groups if not group.fixed]
+    if not trained or len(coefficients) != len(groups) or len({group.replicates.shape[1] for group in groups}) > 1:
         raise ValueError("a contrast needs a coefficient for each setting, and replicates of the same draws")
     terms = list(zip(coefficients, groups, strict=True))
     value = math.fsum(c * float(np.mean(group.values)) for c, group in terms)
     replicates = sum((c * group.replicates.mean(axis=0) for c, group in terms), np.zeros(groups[0].replicates.shape[1]))
     refused = refusal(value, replicates, n_units)
     var_images = None if refused else standard_error(replicates, n_units) ** 2
-    n_seeds = tuple(len(group.values) for group in groups)
-    spreads = [seed_sd(group.values) for group in groups]
-    parts = [c**2 * sd**2 / len(g.values) for (c, g), sd in zip(terms, spreads, strict=True) if sd is not None]
-    var_seeds = math.fsum(parts) if len(parts) == len(groups) else None
+    n_seeds = tuple(len(group.values) for group in trained)
+    spreads = [(c, group, seed_sd(group.values)) for c, group in terms if not group.fixed]
+    parts = [c**2 * sd**2 / len(group.values) for c, group, sd in spreads if sd is not None]
+    var_seeds = math.fsum(parts) if len(parts) == len(trained) else None
     degrees = None
     if var_images is not None and var_seeds is not None and var_images + var_seeds > 0:
         degrees = satterthwaite_degrees(var_images, n_units, parts, n_seeds)

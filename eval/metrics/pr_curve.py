@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from robust.eval.metrics.matching import Matches, match
+from robust.eval.metrics.matching import Matches, limit_detections, match
 from robust.eval.metrics.records import PrCurve
 from robust.eval.records import GroundTruth, Predictions
 
-RECALL_POINTS = np.linspace(0, 1, 101)
+N_RECALLS = 101
+RECALL_POINTS = np.linspace(0, 1, N_RECALLS)
 COCO_MAX_DETECTIONS = 100
 
 
@@ -27,14 +28,21 @@ def pr_curve(ground_truth: GroundTruth, predictions: Predictions, iou_threshold:
         DataError: the predictions are of other images.
     """
     matches = match(ground_truth, predictions, (iou_threshold,), max_detections=COCO_MAX_DETECTIONS)
-    curves = _curves(matches)
-    if not curves:
+    precision = interpolated_precision(matches)
+    if not precision:
         return None
-    return PrCurve(
-        iou_threshold=iou_threshold,
-        recall=tuple(RECALL_POINTS.tolist()),
-        precision=tuple(np.mean(curves, axis=0).tolist()),
-    )
+    return PrCurve(iou_threshold=iou_threshold, recall=tuple(RECALL_POINTS.tolist()), precision=precision)
+
+
+def interpolated_precision(matches: Matches, iou_index: int = 0) -> tuple[float, ...]:
+    """Precision at the 101 recalls, averaged over the classes that have objects; empty without objects.
+
+    Args:
+        matches: Made with any limit of at least 100 detections an image and class, or none; the first 100 count.
+        iou_index: Which of the matches' IoU thresholds to use.
+    """
+    curves = _curves(limit_detections(matches, COCO_MAX_DETECTIONS), iou_index)
+    return tuple(np.mean(curves, axis=0).tolist()) if curves else ()
 
 
 def average_precision(matches: Matches, iou_index: int = 0) -> float | None:

@@ -5,7 +5,7 @@ not independent, and intervals that ignore it are too narrow. All cells that sho
 whatever the model and the variant, so a difference between two of them is paired in every replicate.
 
 Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap"; resampling whole clusters: Field and Welsh 2007,
-JRSS B 69(3); exponential weights instead of counts: Rubin 1981, Annals of Statistics 9(1).
+JRSS B 69(3); smooth weights instead of counts: Rubin 1981, Annals of Statistics 9(1).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -68,6 +68,14 @@ class ImageWeights:
         """Replicates B."""
         return int(self.values.shape[1])
 
+    @cached_property
+    def unit_of_image(self) -> NDArray[np.int64]:
+        """Number of the unit of each image, int64 (n_images,): images of one unit have the same weights."""
+        if self.n_units == self.n_images:
+            return np.arange(self.n_images)
+        numbers: dict[bytes, int] = {}
+        return np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in self.values], dtype=np.int64)
+
     @property
     def left_out(self) -> NDArray[np.float64]:
         """Weight 1 for the images that a replicate did not draw, 0 for the others; float64 (n_images, B)."""
@@ -87,7 +95,9 @@ def image_weights(
         groups: For each image its source group, or None; images without one are units of their own.
         resampling: Seed and number of replicates.
         stream: Name of the set (split, recorded set). Sets of different names are drawn independently.
-        smooth: Exponential weights instead of counts, so that no class vanishes from a replicate.
+        smooth: Gamma weights of shape 1 - 1/n instead of counts, so that no class vanishes from a replicate. Rubin's
+            exponential weights have shape 1 and vary less than counts, by (n - 1) / (n + 1) against (n - 1) / n; this
+            shape makes both vary alike, so that one correction serves both.
     """
     return _cached(tuple(groups), resampling, stream, smooth)
 
@@ -100,7 +110,7 @@ def _cached(groups: tuple[str | None, ...], resampling: Resampling, stream: str,
     if n_units == 0:
         drawn = np.zeros((0, resampling.replicates))
     elif smooth:
-        drawn = rng.standard_exponential((resampling.replicates, n_units))
+        drawn = rng.standard_gamma(max(1 - 1 / n_units, 0.5), (resampling.replicates, n_units))
         drawn = (drawn * (n_units / drawn.sum(axis=1, keepdims=True))).T
     else:
         drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), resampling.replicates).T.astype(np.float64)

@@ -56,6 +56,7 @@ class _Suite:
         severities: Of all ladders, rising.
         ladders: Corruption -> float64 (severities, B); NaN where a cell is missing.
         n_units: Independent images or groups.
+        n_carrying: Of these, those that hold objects.
     """
 
     found: RobustnessEvidence
@@ -63,6 +64,7 @@ class _Suite:
     severities: tuple[int, ...]
     ladders: dict[str, NDArray[np.float64]]
     n_units: int
+    n_carrying: int
 
     def ratio(self, value: float | None, above: NDArray[np.float64]) -> Interval:
         """Interval of a share of the clean value, ``above`` / clean."""
@@ -82,6 +84,7 @@ def robustness_intervals(
     n_units: int,
     *,
     values: Mapping[tuple[str, int], float | None] | None = None,
+    n_carrying: int | None = None,
 ) -> dict[str, Interval]:
     """Make the intervals of one metric over the suite.
 
@@ -92,6 +95,7 @@ def robustness_intervals(
         n_units: Independent images or groups that were drawn.
         values: Point value of each cell. Without them the changes are centred on the mean of their replicates, and
             their notes say so.
+        n_carrying: Units that hold objects, see `share_interval`; None: all.
 
     Returns:
         ``mPC``, ``rPC``, ``worst``, ``worst_mean``, and for each corruption c: ``c/mean``, ``c/retained`` (mean /
@@ -102,7 +106,8 @@ def robustness_intervals(
     severities = tuple(sorted({severity for _, severity in cells}))
     nothing = np.full_like(clean, np.nan)
     ladders = {c: np.array([cells.get((c, s), nothing) for s in severities]) for c in corruptions}
-    suite = _Suite(found, clean, severities, ladders, n_units)
+    carrying = n_units if n_carrying is None else min(n_carrying, n_units)
+    suite = _Suite(found, clean, severities, ladders, n_units, carrying)
     intervals = _over_suite(suite) if ladders and severities else {}
     for corruption, ladder in ladders.items():
         if severities:
@@ -204,7 +209,7 @@ def _over_suite(suite: _Suite) -> dict[str, Interval]:
     means = np.stack([rungs.mean(axis=0) for rungs in suite.ladders.values()])
     mpc = cells.mean(axis=0)
     return {
-        "mPC": share_interval(found.mPC, mpc, n_units),
+        "mPC": share_interval(found.mPC, mpc, n_units, n_carrying=suite.n_carrying),
         "rPC": suite.ratio(found.rPC, mpc),
         "worst": _lowest(found.worst, cells, n_units),
         "worst_mean": _lowest(found.worst_mean, means, n_units),
@@ -223,7 +228,7 @@ def _of_corruption(suite: _Suite, corruption: str, rungs: NDArray[np.float64]) -
     area = retained_areas(suite.clean, rungs, suite.severities)
     retained = point / found.clean if point is not None and found.clean else None
     return {
-        f"{corruption}/mean": share_interval(point, mean, suite.n_units),
+        f"{corruption}/mean": share_interval(point, mean, suite.n_units, n_carrying=suite.n_carrying),
         f"{corruption}/retained": suite.ratio(retained, mean),
         f"{corruption}/retained_area": suite.ratio(found.retained_areas.get(corruption), area),
         f"{corruption}/breaking_point": _break(suite, found.breaking_points.get(corruption), rungs),

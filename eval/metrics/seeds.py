@@ -56,7 +56,7 @@ class SettingEstimate(Record):
 
 
 class SettingDifference(Record):
-    """Two settings, first minus second: images paired, seeds not.
+    """Two settings, first minus second: images paired, seeds not. The second may be fixed weights, without seeds.
 
     Attributes:
         difference: Of the means over the seeds.
@@ -64,7 +64,7 @@ class SettingDifference(Record):
         degrees_of_freedom: Of the interval's t quantile; None without an interval.
         p_value: Two-sided, of "no difference"; None without an interval.
         can_claim: Whether a statement about the settings is allowed: 5 seeds or more of each, and an interval.
-        n_seeds: Of the first and of the second.
+        n_seeds: Of the first and of the second; 0 for fixed weights.
         n_images_units: Independent images or groups.
         var_images: Variance from the images; None where they are too few.
         var_seeds: Variance from the seeds; None where a setting has one seed.
@@ -144,11 +144,15 @@ def setting_difference(first: SeedGroup, second: SeedGroup, n_units: int) -> Set
         degrees_of_freedom=_degrees(found),
         p_value=found.p_value,
         can_claim=found.can_claim,
-        n_seeds=(len(first.values), len(second.values)),
+        n_seeds=(_n_seeds(first), _n_seeds(second)),
         n_images_units=n_units,
         var_images=found.var_images,
         var_seeds=found.var_seeds,
     )
+
+
+def _n_seeds(group: SeedGroup) -> int:
+    return 0 if group.fixed else len(group.values)
 
 
 def contrasts(cells: Mapping[tuple[int, float], SeedGroup], n_units: int) -> tuple[tuple[Contrast, ...], str]:

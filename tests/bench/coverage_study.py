@@ -105,6 +105,8 @@ class Tally:
         """Shares of the intervals that were given, and the Monte Carlo error of the coverage."""
         refused, exact, identical = (int(self.notes.pop(name, 0)) for name in ("refused", "exact", "identical"))
         given = self.simulations - refused
+        if not given:  # every interval was refused: nothing was claimed that could be wrong
+            return {"truth": round(self.truth, 4), "refused": refused, "coverage": None}
         shares = {name: round(value / given, 4) for name, value in sorted(self.notes.items())}
         coverage = 1 - (self.notes["too_low"] + self.notes["too_high"]) / given
         return {

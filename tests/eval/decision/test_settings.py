@@ -13,7 +13,7 @@ from robust.eval.decision.observations import observations, seed_claims
 from robust.eval.decision.planning import images_for_setting, plan_of, sd_per_image, seeds_for_setting
 from robust.eval.decision.policy import read_policy
 from robust.eval.decision.risks import risks
-from robust.eval.decision.settings import between, effects, pairs, spread
+from robust.eval.decision.settings import between, effects, over_baseline, pairs, spread
 from robust.eval.decision.study import Study
 from robust.eval.decision.training import over_fitting_claim
 from robust.eval.evidence.records import CandidateEvidence, Evidence
@@ -65,6 +65,25 @@ def test_five_seeds_allow_a_claim_about_the_setting_after_correction() -> None:
     assert (claim.verdict, turned.verdict) == ("better", "worse")
     assert claim.estimate is not None and turned.estimate is not None
     assert (claim.estimate.low, claim.estimate.high) == (-(turned.estimate.high or 0), -(turned.estimate.low or 0))
+
+
+def test_a_configuration_is_told_against_its_starting_weights_with_images_and_seeds() -> None:
+    made = five_seeds()
+    told = {}
+    for group in made.groups:
+        base = made.baseline_of(group.candidates[0])
+        assert base is not None
+        found = over_baseline(made, group, base, "test", "AP50")
+        means = [made.metric(c, "test", "clean", "AP50").value or 0.0 for c in group.candidates]
+        other = made.metric(base, "test", "clean", "AP50").value or 0.0
+        assert found.estimate.value == pytest.approx(math.fsum(means) / 5 - other)
+        assert found.estimate.method == "Satterthwaite t" and found.n_tests == 2
+        told[group.label] = found
+    family = [s.comparison.p_value for s in made.comparisons.settings_over_baseline if s.metric == "AP50"]
+    assert sorted(f.p_adjusted or 0.0 for f in told.values()) == sorted(p or 0.0 for p in holm(family))
+    policy = POLICY.model_copy(update={"judged_on": "test"})
+    texts = [c.text for case in cases(made, policy, decide(made.evidence, policy)) for c in case.arguments_against]
+    assert any("untouched weights base@320: worse, difference -0." in text for text in texts), texts
 
 
 def test_p_values_of_settings_are_corrected_over_all_that_were_compared(study: Study) -> None:

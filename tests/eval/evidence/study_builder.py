@@ -243,7 +243,7 @@ def drawn_by_hand(
     n_units = max(unit_of_image) + 1
     rng = np.random.Generator(np.random.PCG64([resampling.seed, zlib.crc32(stream.encode())]))
     if smooth:
-        raw = rng.standard_exponential((resampling.replicates, n_units))
+        raw = rng.standard_gamma(1 - 1 / n_units, (resampling.replicates, n_units))
         rows = [row * n_units / row.sum() for row in raw]
     else:
         rows = list(rng.multinomial(n_units, [1 / n_units] * n_units, resampling.replicates).astype(np.float64))

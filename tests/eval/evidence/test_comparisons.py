@@ -158,14 +158,21 @@ def test_the_same_weights_differ_by_exactly_nothing_and_twins_are_not_called_equ
         assert (other.difference, other.interval.low, other.verdict) == (0, None, "identical")
 
 
+def chosen_by_hand(values: Sequence[float], settings: Sequence[str]) -> int:
+    """The best candidate of the setting with the highest mean; one setting needs no mean."""
+    means = {s: np.mean([v for v, mine in zip(values, settings, strict=True) if mine == s]) for s in settings}
+    best = max(means, key=lambda s: means[s])
+    return max((k for k in range(len(values)) if settings[k] == best), key=lambda k: values[k])
+
+
 def winner_by_hand(
-    values: Sequence[float], columns: NDArray[np.float64], unseen: NDArray[np.float64]
+    values: Sequence[float], columns: NDArray[np.float64], unseen: NDArray[np.float64], settings: Sequence[str]
 ) -> tuple[int, float, float]:
-    """The best, how often a replicate chooses it, and what its choices are worth on the images left out."""
+    """The chosen one, how often a replicate chooses it, and what its choices are worth on the images left out."""
     worth, same = [], 0
-    best = max(range(len(values)), key=lambda k: values[k])
+    best = chosen_by_hand(values, settings)
     for b in range(columns.shape[1]):
-        chosen = max(range(len(values)), key=lambda k: columns[k, b])
+        chosen = chosen_by_hand(columns[:, b].tolist(), settings)
         worth.append(unseen[chosen, b])
         same += chosen == best
     return best, same / columns.shape[1], float(np.mean(worth))
@@ -191,10 +198,11 @@ def test_the_winner_is_checked_on_the_split_that_selects(val: bool) -> None:
             for c in shown
         ]
     )
-    best, frequency, worth = winner_by_hand(values, columns, unseen)
+    settings = [order[key].rpartition(" s")[0] for key in mine.candidates]  # "sz256 lr0.01 s2" has two more seeds
+    best, frequency, worth = winner_by_hand(values, columns, unseen, settings if val else ["m"] * 3)
     check = mine.check
-    assert (check.winner, check.apparent) == (best, max(values)) and check.frequency == pytest.approx(frequency)
-    assert check.corrected == pytest.approx(worth) and check.optimism == pytest.approx(max(values) - worth)
+    assert (check.winner, check.apparent) == (best, values[best]) and check.frequency == pytest.approx(frequency)
+    assert check.corrected == pytest.approx(worth) and check.optimism == pytest.approx(values[best] - worth)
 
 
 @cache
@@ -270,6 +278,27 @@ def test_settings_are_compared_with_images_paired_and_seeds_not() -> None:
     assert found.comparison.difference == pytest.approx(expected.difference)
     assert found.comparison.interval.low == pytest.approx(expected.interval.low)
     assert len(comparisons(study).setting_pairs) == 2 * 6
+
+
+def test_a_setting_minus_its_baseline_carries_images_and_seeds_and_the_baseline_has_no_seeds() -> None:
+    study, asked = grid_study(), ("test", "clean", "AP50")
+    names = of_setting(320, 0.01)
+    label = study.named(names[0]).configuration.label
+    (found,) = [s for s in comparisons(study).settings_over_baseline if (s.setting, s.metric) == (label, "AP50")]
+    fixed = study.named("base@320")
+    assert found.baseline == fixed.key
+    value, column = number(study, fixed.name, asked)
+    mine = group(study, names, asked)
+    apart = mine.replicates.mean(axis=0) - column
+    of_images = np.var(apart, ddof=1) * N_IMAGES / (N_IMAGES - 1)
+    of_seeds = np.var(mine.values, ddof=1) / 3
+    degrees = (of_images + of_seeds) ** 2 / (of_images**2 / (N_IMAGES - 1) + of_seeds**2 / 2)
+    half = float(stats.t.ppf(0.975, degrees)) * math.sqrt(of_images + of_seeds)
+    told = found.comparison
+    assert told.difference == pytest.approx(sum(mine.values) / 3 - value)
+    assert (told.interval.high or 0) - told.difference == pytest.approx(half)
+    assert (told.n_seeds, told.can_claim) == ((3, 0), False)
+    assert len(comparisons(study).settings_over_baseline) == 2 * 4
 
 
 def test_the_same_seed_or_the_same_weights_count_once_in_a_setting() -> None:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from robust.corruptions.records import Variant
 from robust.datasets.records import Category
+from robust.errors import DataError
 from robust.eval.evidence.measure import CellResult, Weighing, measure_cell
 from robust.eval.evidence.parse import parse_evidence
 from robust.eval.evidence.records import CellEvidence, Evidence
 from robust.eval.evidence.study import assemble_study
 from robust.eval.metrics.coco import coco_metrics
+from robust.eval.metrics.coco_reference import reference_evaluation
 from robust.eval.metrics.interval import Interval, share_interval
 from robust.eval.metrics.matching import match
 from robust.eval.metrics.miss_rate import miss_rate
@@ -332,3 +334,27 @@ def test_fewer_than_five_images_carry_no_interval(n_images: int) -> None:
 def test_nothing_at_all_is_still_evidence() -> None:
     found = assert_sound(whole_study({"test": street(1, n_objects=0), "val": street(1, n_objects=0)}, kept=0))
     assert all(interval.low is None for interval in found.intervals.values())
+
+
+def test_the_precision_recall_curve_of_clean_images_is_that_of_pycocotools() -> None:
+    cells = cells_of(MODEL, NIGHT)
+    found = [c.evidence for c in measured(cells).cells]
+    for shown, evidence in zip(cells, found, strict=True):
+        if shown.variant.name != "clean":
+            assert evidence.precision_at_recall == ()
+            continue
+        reference = reference_evaluation(shown.truth, shown.predictions).eval["precision"][0, :, 0, 0, 2]
+        np.testing.assert_allclose(evidence.precision_at_recall, reference, atol=1e-15)
+        assert np.mean(evidence.precision_at_recall) == pytest.approx(evidence.coco.AP50, abs=1e-9)
+
+
+def test_evidence_without_a_curve_still_parses_and_half_a_curve_does_not() -> None:
+    evidence = part(MODEL, cells_of(MODEL)).evidence
+    older = json.loads(evidence.to_json())
+    for shown in older["candidates"][0]["cells"]:
+        del shown["precision_at_recall"]
+    parsed = parse_evidence(json.dumps(older).encode(), "older.json")
+    assert {c.precision_at_recall for c in parsed.candidates[0].cells} == {()}
+    older["candidates"][0]["cells"][0]["precision_at_recall"] = [1.0, 0.5]
+    with pytest.raises(DataError, match="101 points"):
+        parse_evidence(json.dumps(older).encode(), "half.json")

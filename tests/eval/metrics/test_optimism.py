@@ -20,6 +20,37 @@ def test_hand_case_with_ties_to_the_first() -> None:
     assert (found.frequency, found.is_stable, found.note) == (0.5, False, "")
 
 
+def test_the_best_of_the_setting_with_the_highest_mean_is_chosen() -> None:
+    values = np.array([0.9, 0.1, 0.6, 0.7])  # means 0.5 and 0.65: the best single one is not chosen
+    replicates = np.array([[0.9, 0.9, np.nan], [0.1, 0.8, 0.9], [0.6, 0.1, 0.1], [0.7, 0.2, 0.2]])
+    unseen = np.array([[0.1, 0.2, 0.3], [0.1, 0.2, 0.3], [0.5, 0.6, 0.7], [0.8, 0.9, 0.4]])
+    found = corrected_winner(values, replicates, unseen, [0, 0, 1, 1])
+    assert (found.winner, found.apparent) == (3, 0.7)
+    assert found.frequency == pytest.approx(2 / 3)  # the second replicate chooses the first candidate
+    assert found.corrected == pytest.approx((0.8 + 0.2 + 0.4) / 3)
+    with pytest.raises(ValueError, match="settings of 4 candidates"):
+        corrected_winner(values, replicates, unseen, [0, 0, 1])
+    with pytest.raises(ValueError, match="settings of 4 candidates"):
+        corrected_winner(values, replicates, unseen, [0, 0, 1, 1], [True, True, False, False])
+
+
+def test_what_is_there_twice_weighs_once_and_can_still_be_chosen() -> None:
+    values = np.array([0.5, 0.9, 0.65])  # the second is the first again: 0.5 < 0.65
+    columns = np.tile(values[:, None], (1, 2))
+    found = corrected_winner(values, columns, columns, [0, 0, 1], [True, False, True])
+    assert (found.winner, found.frequency) == (2, 1.0)
+    assert corrected_winner(values, columns, columns, [0, 0, 1]).winner == 1
+    assert corrected_winner(np.array([0.7, 0.9, 0.65]), columns, columns, [0, 0, 1], [True, False, True]).winner == 1
+
+
+def test_a_replicate_in_which_every_setting_lacks_a_value_chooses_nobody() -> None:
+    values = np.array([0.6, 0.5, 0.7, 0.7])
+    replicates = np.array([[0.6, np.nan], [0.5, 0.5], [0.1, 0.9], [0.1, np.nan]])
+    found = corrected_winner(values, replicates, np.full((4, 2), 0.4), [0, 0, 1, 1])
+    assert (found.winner, found.frequency, found.corrected) == (2, 0.0, 0.4)
+    assert "50%" in found.note
+
+
 def test_candidate_that_is_undefined_in_a_replicate_does_not_win_it() -> None:
     replicates, unseen = REPLICATES.copy(), OUT_OF_BAG.copy()
     replicates[0, 0] = np.nan  # now the second wins: 0.9

@@ -44,7 +44,19 @@ def test_smooth_weights_leave_nothing_out_and_keep_the_total() -> None:
     drawn = image_weights(NONE, Resampling(), "test", smooth=True)
     assert drawn.values.min() > 0 and not drawn.left_out.any()
     np.testing.assert_allclose(drawn.values.sum(axis=0), 40)
-    assert drawn.values.var() == pytest.approx(1 - 1 / 40, abs=0.05)
+
+
+@pytest.mark.parametrize("n", [5, 40])
+def test_smooth_weights_vary_as_much_as_counts(n: int) -> None:
+    """Judge: the variance of Dirichlet weights of shape a is (n - 1) / (a n + 1), that of counts (n - 1) / n."""
+    drawn = image_weights((None,) * n, Resampling(replicates=20_000), "test", smooth=True)
+    assert drawn.values.var() == pytest.approx((n - 1) / n, rel=0.03)
+
+
+def test_images_know_their_unit() -> None:
+    groups = ["a", None, "a", "b", "b", None]
+    np.testing.assert_array_equal(image_weights(groups, Resampling(), "test").unit_of_image, unit_of_image(groups))
+    np.testing.assert_array_equal(image_weights(NONE, Resampling(), "test").unit_of_image, np.arange(40))
 
 
 def test_shared_weights_cannot_be_changed() -> None:
