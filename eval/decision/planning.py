@@ -14,11 +14,11 @@ from robust.eval.decision.claims import plural
 from robust.eval.decision.study import CLEAN, Study
 from robust.eval.metrics import power
 from robust.eval.metrics.comparison import Comparison
+from robust.eval.metrics.power import DIFFERENCE_SD
 from robust.eval.metrics.records import Record
 from robust.eval.metrics.seeds import SettingDifference
 
 LEVEL_SD = 0.40
-DIFFERENCE_SD = (0.25, 0.47)
 USEFUL_DIFFERENCE = 0.02
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 from robust.eval.decision.claims import Claim, Scope, Side, plural
 from robust.eval.decision.records import Estimate
@@ -12,33 +11,28 @@ from robust.eval.decision.sentences import fact, not_assessed
 from robust.eval.decision.study import CLEAN, Study, cell, subtract
 from robust.eval.decision.tolerance import over_fitting
 from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.metrics import courses
+from robust.eval.metrics.courses import GAP_TOLERANCE
 from robust.eval.metrics.interval import t_quantile
 
 TRAIN = "train"
 GAP_METHOD = "t of two independent sets"
-GAP_TOLERANCE = 0.02
-"""Gap of AP between train and test that is accepted (a convention, as the margin of comparisons)."""
 
 
 def best_epoch_is_last(candidate: CandidateEvidence) -> bool | None:
     """True when no earlier epoch reached the last one's val mAP; None when fewer than two epochs were logged."""
-    curve = candidate.training.val_map if candidate.training else ()
-    return max(curve[:-1]) < curve[-1] if len(curve) > 1 else None
+    return courses.best_is_last(candidate.training.val_map if candidate.training else ())
 
 
 def val_loss_falls(candidate: CandidateEvidence) -> bool | None:
     """True when the val box loss falls in every epoch; None when fewer than two epochs were logged."""
-    curve = candidate.training.val_box_loss if candidate.training else ()
-    return all(later < earlier for earlier, later in pairwise(curve)) if len(curve) > 1 else None
+    return courses.falls(candidate.training.val_box_loss if candidate.training else ())
 
 
 def losses_part(candidate: CandidateEvidence) -> bool | None:
     """True when val box loss ends above its lowest while train box loss ends on its lowest; None when not logged."""
     training = candidate.training
-    if training is None or len(training.val_box_loss) < 2 or len(training.train_box_loss) < 2:
-        return None
-    train, val = training.train_box_loss, training.val_box_loss
-    return train[-1] <= min(train) and val[-1] > min(val)
+    return courses.losses_part(training.train_box_loss, training.val_box_loss) if training else None
 
 
 def n_best_epoch_last(candidates: Sequence[CandidateEvidence]) -> tuple[int, int]:

@@ -233,6 +233,17 @@ class Store:
         with told(f"The data set of run {run_id} cannot be logged."):
             self._client.log_inputs(run_id, [Input(entity, [InputTag(k, v[:500]) for k, v in marks.items()])])
 
+    def data_sources(self, run_id: str) -> dict[str, str]:
+        """Return where the data sets among a run's inputs came from: fingerprint -> path or URI, as it was given."""
+        with told(f"The data sets of run {run_id} cannot be read."):
+            inputs = self._client.get_run(run_id).inputs
+        found: dict[str, str] = {}
+        for one in inputs.dataset_inputs if inputs else ():
+            marks = {mark.key: mark.value for mark in one.tags}
+            if one.dataset.source_type == "local" and tag.DATASET_SHA256 in marks:
+                found[marks[tag.DATASET_SHA256]] = str(json.loads(one.dataset.source)["uri"])
+        return found
+
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
         """Store a file among the run's artifacts, under its own name.
 
@@ -271,22 +282,29 @@ class Store:
         with told(f"Run {run_id} cannot be ended."):
             self._client.set_terminated(run_id, status)
 
-    def list_artifacts(self, run_id: str, folder: str | None = None) -> tuple[Artifact, ...]:
-        """Return the files and folders directly under an artifact folder, by path."""
-        return self._list(self.run(run_id).artifact_uri, folder)
+    def list_artifacts(self, run_id: str, folder: str | None = None, *, root: str = "") -> tuple[Artifact, ...]:
+        """Return the files and folders directly under an artifact folder, by path.
 
-    def download(self, run_id: str, path: str, into: Path) -> Path | None:
+        Args:
+            run_id: The run.
+            folder: POSIX path; None for the root.
+            root: The run's ``artifact_uri`` if it is known, so that the run need not be read again.
+        """
+        return self._list(root or self.run(run_id).artifact_uri, folder)
+
+    def download(self, run_id: str, path: str, into: Path, *, root: str = "") -> Path | None:
         """Fetch a file or folder of a run.
 
         Args:
             run_id: The run.
             path: POSIX path of the artifact.
             into: Local folder, made if need be; the artifact keeps its path below it.
+            root: As for `list_artifacts`.
 
         Returns:
             Where it lies now, or None when the run has no such artifact.
         """
-        return self._download(self.run(run_id).artifact_uri, path, into)
+        return self._download(root or self.run(run_id).artifact_uri, path, into)
 
     def list_model(self, model_id: str, folder: str | None = None) -> tuple[Artifact, ...]:
         """Return the files and folders of a logged model (MLflow 3), by path."""

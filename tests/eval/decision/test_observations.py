@@ -8,11 +8,12 @@ from robust.eval.decision.comparison import cases
 from robust.eval.decision.decide import decide
 from robust.eval.decision.next_steps import next_steps
 from robust.eval.decision.observations import observations
-from robust.eval.decision.planning import DIFFERENCE_SD, Plan, half_width
+from robust.eval.decision.planning import Plan, half_width
 from robust.eval.decision.policy import read_policy
 from robust.eval.decision.risks import risks
 from robust.eval.decision.study import Study
 from robust.eval.evidence.records import CandidateEvidence, Evidence
+from robust.eval.metrics.power import DIFFERENCE_SD
 from tests.eval.evidence_builder import build_evidence, change_candidates, undefined, without_cells
 
 POLICY = read_policy()
