@@ -5,20 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from robust.errors import UsageError
+from robust.errors import IntegrityError, UsageError
+from robust.eval.decision.decide import select
 from robust.eval.decision.policy import Policy
-from robust.eval.evaluation_run import FOLDER, read_part
+from robust.eval.decision.study import Study
+from robust.eval.evaluation_run import FOLDER, read_evidence, read_part
 from robust.eval.evidence.assemble import require_one_rule
-from robust.eval.evidence.records import Evidence
+from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.evidence.study import assemble_study
+from robust.eval.gallery import Drawn, Origin, draw_gallery
 from robust.eval.refine import refine
+from robust.eval.report.gallery import Mode
 from robust.eval.selection import find_evaluations, without_evaluation
 from robust.eval.stored_cells import stored_cells
 from robust.eval.tracking import tags
 from robust.eval.tracking.ending import ending
+from robust.eval.tracking.records import RunInfo
 from robust.eval.tracking.store import Store
+
+
+@dataclass(frozen=True)
+class Named:
+    """Evaluations that somebody named: an experiment or runs, and the store that holds them."""
+
+    experiment: str | None
+    run_ids: tuple[str, ...]
+    tracking_uri: str | None
 
 
 def collect_evidence(
@@ -56,6 +71,45 @@ def collect_evidence(
         return merged
     homes = {c.key: run for run, part in zip(runs, parts, strict=True) for c in part.evidence.candidates}
     return refine(merged, policy, lambda candidate: stored_cells(store, homes[candidate.key], candidate))
+
+
+def collect_gallery(
+    evidence: Evidence,
+    policy: Policy,
+    mode: Mode,
+    *,
+    named: Named,
+    data: Path | None = None,
+) -> Drawn:
+    """Make the pictures of the worst images, from stored predictions and the images that were evaluated.
+
+    Args:
+        evidence: As `collect_evidence` gave it.
+        policy: Whose candidate it is.
+        mode: What is done to people in the pictures, or ``none`` for no pictures.
+        named: Where the evaluations are.
+        data: The data set, where it no longer lies at the place it was evaluated from.
+
+    Raises:
+        IntegrityError: stored predictions are not those of the evidence.
+    """
+    candidate = Study(evidence).candidate(select(Study(evidence), policy.selection).candidate)
+    if candidate is None:
+        return draw_gallery(evidence, policy, mode, Origin(data))
+    store = Store.open(named.tracking_uri)
+    run = _home(store, find_evaluations(store, experiment=named.experiment, run_ids=named.run_ids), candidate)
+    places = {fingerprint: Path(source) for fingerprint, source in store.data_sources(run.run_id).items()}
+    origin = Origin(data, places, lambda one: stored_cells(store, run, one))
+    return draw_gallery(evidence, policy, mode, origin)
+
+
+def _home(store: Store, runs: Sequence[RunInfo], candidate: CandidateEvidence) -> RunInfo:
+    """The evaluation that a candidate's evidence is from."""
+    alike = [run for run in runs if run.tags.get(tags.WEIGHTS_SHA256) == candidate.weights_sha256]
+    for run in alike:
+        if any(one.key == candidate.key for one in read_evidence(store, run).candidates):
+            return run
+    raise IntegrityError(f"No evaluation of {candidate.name} is in the store any more.", fix="Evaluate it again.")
 
 
 def log_report(folder: Path, *, evidence: Evidence, decision: str, summary: str, tracking_uri: str | None) -> str:

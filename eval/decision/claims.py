@@ -332,6 +332,11 @@ def score(value: Estimate | float | None) -> str:
     return f"{value:.3f}" if value is not None else "not defined"
 
 
+def p_words(p: float) -> str:
+    """A p value with three digits; one that would round to 0 is told as below 0.001, because it never is 0."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def signed(value: Estimate) -> str:
     """A difference with its sign and three digits, or why there is none."""
     if value.value is None:

@@ -87,7 +87,7 @@ def _asks(pair: PairEvidence, question: tuple[str, str, str]) -> bool:
 
 
 def winner_of(study: Study, split: str, metric: str) -> WinnerEvidence | None:
-    """The correction for having selected the highest of all candidates on a split."""
+    """The correction for having chosen one of all candidates on a split."""
     return next((w for w in study.comparisons.winners if (w.split, w.metric) == (split, metric)), None)
 
 

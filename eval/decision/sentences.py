@@ -16,6 +16,7 @@ from robust.eval.decision.claims import (
     Side,
     follows,
     interval,
+    p_words,
     plural,
     score,
     signed,
@@ -217,7 +218,7 @@ def _correction(told: Told) -> str:
     if told.p_adjusted is None:
         return "no p value"
     corrected = f", corrected for {plural(told.n_tests, 'comparison')}" if told.n_tests and told.n_tests > 1 else ""
-    return f"p {told.p_adjusted:.3f}{corrected}"
+    return f"p {p_words(told.p_adjusted)}{corrected}"
 
 
 def _difference_message(estimate: Estimate, verdict: Finding) -> str:
@@ -305,7 +306,7 @@ def robustness_ladder(name: str, ladder: Ladder, scope: Scope, *, requirement: s
 
 
 def best_of(name: str, metric: str, estimate: Estimate, scope: Scope, check: WinnerCheck) -> Claim:
-    """The highest of several on the images that selected it, with what it is worth on others."""
+    """The one that was chosen, on the images that chose it, with what it is worth on others."""
     why = unmeasured(scope, estimate)
     if why:
         return not_assessed(f"{name}: {metric}", why)
@@ -315,8 +316,8 @@ def best_of(name: str, metric: str, estimate: Estimate, scope: Scope, check: Win
     return Claim(
         kind="best of k",
         message=(
-            "{name}: highest {metric} of {n}, {value} as observed; selected on {split}, corrected value {corrected}; "
-            "chosen again in {often}: {stable} ({scope})."
+            "{name}: chosen from {n} by {metric}, {value} as observed; selected on {split}, corrected value "
+            "{corrected}; chosen again in {often}: {stable} ({scope})."
         ),
         values={
             "name": name,

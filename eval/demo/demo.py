@@ -21,7 +21,7 @@ from robust.eval.measuring import Request
 from robust.eval.records import InferenceSettings
 from robust.eval.report.card import read_card
 from robust.eval.report.files import ReportFiles, write_report
-from robust.eval.report_run import collect_evidence, log_report
+from robust.eval.report_run import Named, collect_evidence, collect_gallery, log_report
 from robust.eval.sweep import sweep_evaluations
 from robust.eval.tracking.store import Store
 from robust.eval.train import train_grid
@@ -124,7 +124,9 @@ def demo(workdir: Path, step: StepProgress, recipe: Recipe | None = None) -> Dem
         sweep_evaluations(store, SweepPlan(), experiment=EXPERIMENT, run_ids=())
     with clock.run("Writing the report"):
         evidence = collect_evidence(experiment=EXPERIMENT, run_ids=(), tracking_uri=tracking_uri)
-        report = write_report(evidence, read_policy(), read_card(), workdir / "report")
+        named = Named(EXPERIMENT, (), tracking_uri)
+        drawn = collect_gallery(evidence, read_policy(), "full", named=named)  # nobody lives in these pictures
+        report = write_report(evidence, read_policy(), read_card(), workdir / "report", gallery=drawn.gallery)
         verdict = str(report.decision.verdict)
         log_report(
             report.folder, evidence=evidence, decision=verdict, summary=report.summary, tracking_uri=tracking_uri

@@ -232,8 +232,11 @@ def share_ends(value: ArrayLike, se: ArrayLike, n_units: ArrayLike) -> tuple[NDA
     low, high = logit_t(value, se, n_units)
     share, n = np.broadcast_arrays(np.asarray(value, dtype=np.float64), np.asarray(n_units, dtype=np.float64))
     few = (share > NEAR_ONE) & (n * (1 - share) < FEW_FAILURES)
+    if not few.any():
+        return low, high
+    tail = (1 - LEVEL) / 2
     hits, misses = np.where(few, share * n, 1.0), np.where(few, n - share * n, 1.0)
-    exact_low, exact_high = stats.beta.ppf(0.025, hits, misses + 1), stats.beta.ppf(0.975, hits + 1, misses)
+    exact_low, exact_high = special.betaincinv(hits, misses + 1, tail), special.betaincinv(hits + 1, misses, 1 - tail)
     return np.where(few, np.minimum(low, exact_low), low), np.where(few, np.maximum(high, exact_high), high)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from robust.eval.decision.claims import Side, interval, plural, score, signed
+from robust.eval.decision.claims import Side, plural
 from robust.eval.decision.comparison import scope, setting_difference_claim, uncompared
 from robust.eval.decision.next_steps import next_steps
 from robust.eval.decision.observations import observations
@@ -41,19 +41,35 @@ from robust.eval.report.context import (
     map_text,
     printable,
 )
+from robust.eval.report.error_stack import error_charts
+from robust.eval.report.forest import forest_charts
+from robust.eval.report.gallery import NO_GALLERY, Gallery
+from robust.eval.report.gallery_section import failure_gallery
+from robust.eval.report.gate_words import ends, is_counted, reason, standing, value, worst_first
+from robust.eval.report.pr_chart import pr_charts
+from robust.eval.report.reliability import reliability_charts
+from robust.eval.report.seed_charts import seed_charts
+from robust.eval.report.severity_charts import degradation_charts
+from robust.eval.report.threshold_charts import threshold_charts
 from robust.eval.report.view import View
 
 SYMBOLS = {"PASS": "✓", "FAIL": "✕", "NOT ENOUGH EVIDENCE": "?", "PROMOTE": "✓", "REJECT": "✕", "HOLD": "‖"}
 ANSWERS = {"PROMOTE": "Promote: YES", "REJECT": "Promote: NO", "HOLD": "Promote: ON HOLD"}
 STYLES = {"PASS": "pass", "FAIL": "fail", "NOT ENOUGH EVIDENCE": "open"}
-UNSIGNED = "This report is unsigned. A name typed below is not a signature; a signed copy must match the hashes above."
+UNSIGNED = (
+    "This page is unsigned, and a name typed below is not a signature. Signing with robust sign does not change the "
+    "page: approvals lie beside it, and robust verify says whether there are any and whether they are of this report."
+)
 
-_WORST_FIRST = {Outcome.FAIL: 0, Outcome.NOT_ENOUGH_EVIDENCE: 1, Outcome.PASS: 2}
-_CRITICAL_FIRST = {Tier.CRITICAL: 0, Tier.SUPPORTING: 1, Tier.INFORMATIONAL: 2}
 
+def build_context(
+    evidence: Evidence, policy: Policy, decision: Decision, card: Card, gallery: Gallery | None = None
+) -> ReportContext:
+    """Make everything that the templates show.
 
-def build_context(evidence: Evidence, policy: Policy, decision: Decision, card: Card) -> ReportContext:
-    """Make everything that the templates show."""
+    Raises:
+        IntegrityError: the gallery does not belong to the evidence.
+    """
     view = View(Study(evidence), policy, decision, card)
     study = view.study
     context = ReportContext(
@@ -68,14 +84,15 @@ def build_context(evidence: Evidence, policy: Policy, decision: Decision, card: 
         constraints=proposal.constraints(view),
         candidate=proposal.candidate_facts(view),
         candidate_metrics=proposal.candidate_metrics(view),
+        pr_charts=pr_charts(view),
         operating_point=operating.operating_facts(view),
         operating_table=operating.operating_table(view),
         threshold_table=operating.threshold_table(view),
-        threshold_charts=operating.threshold_charts(view),
+        threshold_charts=threshold_charts(view),
         degradation_note=degradation.degradation_note(view),
         degradation_table=degradation.degradation_table(view),
         degradation_facts=degradation.degradation_facts(view),
-        degradation_charts=degradation.degradation_charts(view),
+        degradation_charts=degradation_charts(view),
         ladder_table=degradation.ladder_table(view),
         condition_notes=conditions.condition_notes(view),
         recorded_table=conditions.recorded_table(view),
@@ -83,16 +100,20 @@ def build_context(evidence: Evidence, policy: Policy, decision: Decision, card: 
         strata_note=hard_objects.STRATA_NOTE,
         strata_tables=hard_objects.strata_tables(view),
         error_table=error_tables.error_table(view),
+        error_charts=error_charts(view),
         miss_table=error_tables.miss_table(view),
         worst_table=error_tables.worst_table(view),
         calibration=error_tables.calibration_facts(view),
+        failure_gallery=failure_gallery(view, gallery or NO_GALLERY),
+        reliability_charts=reliability_charts(view),
         comparison_table=compared.comparison_table(view),
+        forest_charts=forest_charts(view),
         selection_facts=compared.selection_facts(view),
         setting_table=compared.setting_table(view),
         effect_table=compared.effect_table(view),
         configuration_table=configurations.configuration_table(view),
         candidate_table=configurations.candidate_table(view),
-        seed_charts=configurations.seed_charts(view),
+        seed_charts=seed_charts(view),
         cases=configurations.case_texts(view),
         observations=tuple(
             Topic(t.title, tuple(claim.text for claim in t.claims)) for t in observations(study, policy, decision)
@@ -142,7 +163,7 @@ def _summary(view: View) -> tuple[Fact, ...]:
         Fact("Judged on", view.counts(view.judged_on)),
         Fact("Confidence threshold", view.threshold_of(view.candidate)),
         Fact("Owner", dict(view.card.facts("owner"))["Owner"]),
-        Fact("Signature", "unsigned"),
+        Fact("Signature", "unsigned page; robust verify lists approvals"),
     )
 
 
@@ -152,41 +173,28 @@ def _baseline(view: View) -> str:
     return view.baseline.name if view.baseline else "not evaluated"
 
 
-def _sorted(gates: Sequence[GateResult]) -> list[GateResult]:
-    return sorted(gates, key=lambda g: (_WORST_FIRST[g.outcome], _CRITICAL_FIRST[g.tier]))
-
-
 def _gate_table(view: View) -> Table:
     columns = ("Gate", "Outcome", "Observed", "95 % interval", "Requirement", "Tier", "Read on", "Reason")
     rows = tuple(
         Row(
             gate.gate,
             (
-                Cell(f"{SYMBOLS[gate.outcome]} {gate.outcome}", STYLES[gate.outcome]),
-                Cell(_observed(gate), "number" if gate.estimate.value is not None else "missing"),
+                Cell(f"{SYMBOLS[gate.outcome]} {standing(gate)}", STYLES[gate.outcome]),
+                Cell(value(gate), "number" if gate.estimate.value is not None else "missing"),
                 Cell(_interval(gate)),
                 Cell(gate.requirement),
                 Cell(gate.tier),
                 Cell(_place(view, gate)),
-                Cell(gate.reason),
+                Cell(reason(gate)),
             ),
         )
-        for gate in _sorted(view.decision.gates)
+        for gate in worst_first(view.decision.gates)
     )
-    return Table("gates", "Requirements of the policy, failures first", columns, rows)
-
-
-def _observed(gate: GateResult) -> str:
-    if gate.estimate.value is None:
-        return gate.estimate.missing
-    if gate.unit == "count":
-        return f"{gate.estimate.value:,.0f}"
-    return signed(gate.estimate) if gate.unit == "difference" else score(gate.estimate)
+    return Table("gates", "Requirements of the policy, those that stand in the way first", columns, rows)
 
 
 def _interval(gate: GateResult) -> str:
-    counted = gate.unit == "count" or gate.kind == "operating_point"
-    return "counted" if counted else interval(gate.estimate)
+    return "counted" if is_counted(gate) else ends(gate)
 
 
 def _place(view: View, gate: GateResult) -> str:
@@ -197,7 +205,7 @@ def _place(view: View, gate: GateResult) -> str:
     if gate.kind == "at_threshold":
         parts.append(f"threshold {view.threshold_of(view.candidate)}")
     if gate.unit == "count" and gate.split is None:
-        parts.append("data" if gate.kind == "no_leakage" else "training runs")
+        parts.append({"no_leakage": "data", "human_facts": "card", "size": "weights"}.get(gate.kind, "training runs"))
     return ", ".join(parts)
 
 
@@ -206,7 +214,11 @@ def _gates_note(gates: Sequence[GateResult]) -> str:
     for tier in Tier:
         mine = [gate.outcome for gate in gates if gate.tier is tier]
         if mine:
-            counted = ", ".join(f"{mine.count(o)} {o.value}" for o in _WORST_FIRST if o in mine)
+            counted = ", ".join(
+                f"{mine.count(o)} {o.value}"
+                for o in (Outcome.FAIL, Outcome.NOT_ENOUGH_EVIDENCE, Outcome.PASS)
+                if o in mine
+            )
             parts.append(f"{tier.value}: {counted}")
     return (
         f"{'; '.join(parts)}. A metric without an interval decides nothing, however good the observed value looks; "
@@ -215,10 +227,10 @@ def _gates_note(gates: Sequence[GateResult]) -> str:
 
 
 def _justification(view: View) -> tuple[str, ...]:
-    critical = [gate for gate in _sorted(view.decision.gates) if gate.tier is Tier.CRITICAL]
+    critical = [gate for gate in worst_first(view.decision.gates) if gate.tier is Tier.CRITICAL]
     return tuple(
-        f"{gate.gate}: {gate.outcome}. Required: {gate.requirement}. Observed: {_observed(gate)} "
-        f"({_place(view, gate)}); {gate.reason}."
+        f"{gate.gate}: {standing(gate)}. Required: {gate.requirement}. Observed: {value(gate)} "
+        f"({_place(view, gate)}); {reason(gate)}."
         for gate in critical
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robust.eval.decision.claims import interval, plural, signed, verdict_of_difference
+from robust.eval.decision.claims import interval, p_words, plural, signed, verdict_of_difference
 from robust.eval.decision.comparison import paired, winner_of
 from robust.eval.decision.effects import effect_name
 from robust.eval.decision.planning import images_for_setting, seeds_for_setting
@@ -57,7 +57,7 @@ def _pair_row(view: View, pair: PairEvidence) -> Row:
         first.name if first else pair.first,
         (
             difference_cell(found.difference, found.interval),
-            number(told.p_adjusted, "no p value"),
+            _p_cell(told.p_adjusted, "no p value"),
             text(verdict_words(told, found)),
             number(found.smallest_detectable, "not known"),
             _images(found.images_needed),
@@ -98,7 +98,7 @@ def setting_table(view: View) -> Table:
             (
                 difference_cell(p.evidence.comparison.difference, p.evidence.comparison.interval),
                 Cell(" and ".join(str(n) for n in p.evidence.comparison.n_seeds), "number"),
-                number(p.told.p_adjusted, "no interval"),
+                _p_cell(p.told.p_adjusted, "no interval"),
                 Cell(_told(p.told, can_claim=p.evidence.comparison.can_claim, metric=view.metric)),
                 _needed(images_for_setting(p.evidence.comparison), "no number of images alone"),
                 _needed(seeds_for_setting(p.evidence.comparison), "no number of seeds alone"),
@@ -139,7 +139,7 @@ def _effect_row(effect: Effect, metric: str) -> Row:
         difference_cell(contrast.difference, contrast.interval),
         whole(effect.n_seeds),
         whole(contrast.residual_degrees),
-        number(effect.told.p_adjusted, "no interval"),
+        _p_cell(effect.told.p_adjusted, "no interval"),
         Cell(_told(effect.told, can_claim=contrast.can_claim, metric=metric)),
     )
     return Row(effect_name(contrast), cells)
@@ -168,6 +168,10 @@ def selection_facts(view: View) -> tuple[Fact, ...]:
     return _winner_facts(view, found)
 
 
+def _p_cell(p: float | None, missing: str) -> Cell:
+    return number(None, missing) if p is None else Cell(p_words(p), "number")
+
+
 def _winner_facts(view: View, found: WinnerEvidence) -> tuple[Fact, ...]:
     names = {c.key: c.name for c in view.study.everybody}
     check = found.check
@@ -175,10 +179,10 @@ def _winner_facts(view: View, found: WinnerEvidence) -> tuple[Fact, ...]:
     stable = "a stable choice" if check.is_stable else "not a stable choice (90 % would be)"
     corrected = f"{check.corrected:.3f}" if check.corrected is not None else "not defined"
     return (
-        Fact(f"Highest on {found.split}", names.get(found.candidates[check.winner], "unknown")),
+        Fact(f"Chosen on {found.split} by {found.metric}", names.get(found.candidates[check.winner], "unknown")),
         Fact(
             f"{found.metric} there",
-            f"{check.apparent:.3f} as observed, {corrected} when corrected for choosing the highest of "
+            f"{check.apparent:.3f} as observed, {corrected} when corrected for choosing from "
             f"{plural(check.n_candidates, 'candidate')} on the same images",
         ),
         Fact("It would be chosen again in", f"{often}: {stable}"),

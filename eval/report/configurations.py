@@ -1,17 +1,13 @@
-"""The comparison: means and spread by configuration, every candidate, every seed a point, for and against."""
+"""The comparison: means and spread by configuration, every candidate, for and against."""
 
 from __future__ import annotations
 
-from robust.eval.decision.claims import score
 from robust.eval.decision.comparison import cases, mean_retained
 from robust.eval.decision.settings import spread
 from robust.eval.decision.study import CLEAN, Group
 from robust.eval.evidence.records import CandidateEvidence
-from robust.eval.report.charts import Axis, Point, Series, fitted_axis, plot
-from robust.eval.report.context import Case, Cell, Chart, Row, Table
+from robust.eval.report.context import Case, Cell, Row, Table
 from robust.eval.report.view import BRACKETS, View, number, text, whole
-
-MAX_LETTERS = 26
 
 
 def configuration_table(view: View) -> Table:
@@ -90,61 +86,6 @@ def _candidate_row(view: View, candidate: CandidateEvidence) -> Row:
     )
     proposed = candidate.name == view.decision.candidate
     return Row(candidate.name + (" (proposed)" if proposed else ""), cells, "chosen" if proposed else candidate.role)
-
-
-def seed_charts(view: View) -> tuple[Chart, ...]:
-    """Every seed a point, one chart for each split."""
-    splits = dict.fromkeys((view.selected_on, view.judged_on))
-    return tuple(chart for split in splits if (chart := _seed_chart(view, split)) is not None)
-
-
-def _letter(i: int) -> str:
-    return chr(ord("A") + i) if i < MAX_LETTERS else str(i + 1)
-
-
-def _seed_chart(view: View, split: str) -> Chart | None:
-    groups = view.study.groups
-    placed = [
-        (i, at, candidate, view.study.metric(candidate, split, CLEAN, view.metric))
-        for i, group in enumerate(groups)
-        for at, candidate in _columns(view, group, i)
-    ]
-    known = [value.value for *_, value in placed if value.value is not None]
-    if not known:
-        return None
-    points: dict[str, list[Point]] = {"candidate": [], "baseline": []}
-    rows = []
-    for i, at, candidate, value in placed:
-        points[candidate.role].append((at, value.value, f"{candidate.name}: {view.metric} {score(value)}"))
-        seed = text(candidate.seed if candidate.role == "candidate" else "baseline")
-        rows.append(Row(f"{_letter(i)}: {groups[i].label}", (text(candidate.name), seed, number(value))))
-    axis = Axis("configuration", 0.0, float(len(groups)), tuple((i + 0.5, _letter(i)) for i in range(len(groups))))
-    series = [
-        Series("one training run (seed)", "a", tuple(points["candidate"]), joined=False),
-        Series("its untouched starting weights", "c", tuple(points["baseline"]), joined=False),
-    ]
-    key = "; ".join(f"{_letter(i)} is {group.label}" for i, group in enumerate(groups))
-    name = f"chart-seeds-{split}" if split.isalnum() else "chart-seeds-other"
-    where = view.counts(split)
-    columns = ("Configuration", "Run", "Seed", view.metric)
-    return Chart(
-        id=name,
-        title=f"{view.metric} of every seed, clean {split} images",
-        description=(
-            f"One point for each training run. {key}. The vertical axis fits the points and need not start at 0. "
-            f"{where}; intervals are in the tables." + (f" {view.selection_words}" if split == view.selected_on else "")
-        ),
-        plot=plot(axis, fitted_axis(view.metric, known), series),
-        table=Table(f"{name}-data", f"{view.metric} on clean images, {where}", columns, tuple(rows)),
-    )
-
-
-def _columns(view: View, group: Group, i: int) -> list[tuple[float, CandidateEvidence]]:
-    """Where each run of the i-th configuration stands, side by side, and its baseline to the right of them."""
-    n = len(group.candidates)
-    placed = [(i + 0.2 + 0.4 * (k + 0.5) / n, candidate) for k, candidate in enumerate(group.candidates)]
-    baseline = view.study.baseline_of(group.candidates[0])
-    return placed if baseline is None else [*placed, (i + 0.75, baseline)]
 
 
 def case_texts(view: View) -> tuple[Case, ...]:

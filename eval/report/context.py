@@ -79,14 +79,27 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Band:
+    """An area of intervals without a gap: the corners of its polygon (``x,y x,y``)."""
+
+    corners: str
+
+
+@dataclass(frozen=True)
 class Line:
-    """One series: its name, look, line segments (``x,y x,y``) and points."""
+    """One series: its name, look, line segments (``x,y x,y``), points, and its intervals as areas or whiskers (paths).
+
+    ``sample`` is the path of its marker or bar in the legend; ``kind`` is "bars" for bars.
+    """
 
     name: str
     style: str
     segments: tuple[str, ...]
     marks: tuple[Mark, ...]
     sample: str
+    band: tuple[Band, ...] = ()
+    whiskers: tuple[str, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,27 @@ class Rule:
     label: str
     label_at: str
     anchor: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """Text inside a chart."""
+
+    x: str
+    y: str
+    text: str
+    anchor: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line from one place to another, with a label."""
+
+    at: str
+    start: str
+    stop: str
+    label: Label
 
 
 @dataclass(frozen=True)
@@ -118,16 +152,19 @@ class Plot:
     tick_label_x: str
     lines: tuple[Line, ...]
     rules: tuple[Rule, ...] = ()
+    levels: tuple[Level, ...] = ()
+    labels: tuple[Label, ...] = ()
+    x_grid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with its title, description and the numbers it shows."""
+    """A chart with its title, description and the numbers it shows; without a plot the description says why."""
 
     id: str
     title: str
     description: str
-    plot: Plot
+    plot: Plot | None
     table: Table
 
 
@@ -180,6 +217,50 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Overlay:
+    """A box over a picture: its look, its path in pixels of the picture, and what it says."""
+
+    style: str
+    path: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture (a data URI) of so many pixels with boxes over it; ``halo`` is the path of all boxes together."""
+
+    id: str
+    picture: str
+    width: str
+    height: str
+    title: str
+    description: str
+    halo: str
+    boxes: tuple[Overlay, ...]
+    name: str
+    counts: str
+    places: str
+
+
+@dataclass(frozen=True)
+class Shots:
+    """Pictures of one variant."""
+
+    title: str
+    shots: tuple[Shot, ...]
+
+
+@dataclass(frozen=True)
+class FailureGallery:
+    """The worst images: what was done to the pictures or why there are none, and names with counts."""
+
+    note: str
+    legend: tuple[Overlay, ...]
+    groups: tuple[Shots, ...]
+    table: Table
+
+
+@dataclass(frozen=True)
 class ReportContext:
     """What the report shows, in reading order."""
 
@@ -196,6 +277,7 @@ class ReportContext:
     constraints: Annotated[tuple[Fact, ...], "budgets from the card, counted data, latency"]
     candidate: Annotated[tuple[Fact, ...], "the proposed candidate: run, key parameters"]
     candidate_metrics: Annotated[Table, "its metrics on val and test beside its baseline"]
+    pr_charts: Annotated[tuple[Chart, ...], "precision by recall at IoU 0.5, candidate and baseline"]
     operating_point: Annotated[tuple[Fact, ...], "the threshold: value, rule, split that chose it"]
     operating_table: Annotated[Table, "precision, recall, F1, false positives per image at that threshold, by variant"]
     threshold_table: Annotated[Table, "what neighbouring thresholds give on clean images of the judging split"]
@@ -211,10 +293,14 @@ class ReportContext:
     strata_note: Annotated[str, "how to read the tables by kind of object"]
     strata_tables: Annotated[tuple[Table, ...], "AP50 and recall of hidden and of crowded objects, a table a variant"]
     error_table: Annotated[Table, "AP50 lost to each kind of error, and what variants add to it"]
+    error_charts: Annotated[tuple[Chart, ...], "AP50 lost to each kind of error, clean and on variants"]
     miss_table: Annotated[Table, "kinds of misses and false alarms at the threshold, by variant"]
     worst_table: Annotated[Table, "images with most misses and most false alarms"]
     calibration: Annotated[tuple[Fact, ...], "whether scores mean what they say"]
+    failure_gallery: Annotated[FailureGallery, "the images with most misses and false alarms, with pictures or without"]
+    reliability_charts: Annotated[tuple[Chart, ...], "share of hits by score, and the number of detections"]
     comparison_table: Annotated[Table, "each candidate minus its baseline, paired, with what could be seen at all"]
+    forest_charts: Annotated[tuple[Chart, ...], "the comparison table as points with whiskers"]
     selection_facts: Annotated[tuple[Fact, ...], "the best candidate on the selection split, corrected for selection"]
     effect_table: Annotated[Table, "effects of image size and learning rate; no rows without a complete grid"]
     setting_table: Annotated[Table, "every pair of configurations, with the images and seeds that would show it"]

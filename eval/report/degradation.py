@@ -9,8 +9,7 @@ from robust.eval.decision.study import CLEAN, ratio, robustness_of
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.metrics.interval import Interval
 from robust.eval.metrics.robustness_records import BreakingPoint, RobustnessEvidence
-from robust.eval.report.charts import NARROW, Axis, Series, plot, unit_axis
-from robust.eval.report.context import Cell, Chart, Fact, Row, Table
+from robust.eval.report.context import Cell, Fact, Row, Table
 from robust.eval.report.view import BRACKETS, NOT_MEASURED, View, number
 
 HEAT_STEPS = (0.9, 0.75, 0.6, 0.45, 0.3)
@@ -33,8 +32,6 @@ _HALF = (
     "somewhere between these two, because the severities between them were not evaluated. In its interval > marks "
     "an end that is not reached within the ladder: censored, nothing is known beyond. "
 )
-MIN_SEVERITIES = 2
-"""A curve through clean and one severity shows no course, only two numbers that the table has."""
 
 
 def degradation_note(view: View) -> str:
@@ -205,49 +202,3 @@ def _heat(value: Estimate, clean: Estimate) -> Cell:
         return number(value)
     step = sum(share < limit for limit in HEAT_STEPS)
     return Cell(score(value), f"number heat{step}")
-
-
-def degradation_charts(view: View) -> tuple[Chart, ...]:
-    """One chart for each corruption with a course to show: the candidate's curve and its baseline's."""
-    told = [c for c in view.study.corruptions if len(view.study.severities(c)) >= MIN_SEVERITIES]
-    return tuple(_chart(view, corruption) for corruption in told if view.shown)
-
-
-def _chart(view: View, corruption: str) -> Chart:
-    severities = (0, *view.study.severities(corruption))
-    series = []
-    for candidate, style in zip(view.shown, "ab", strict=False):
-        values = [
-            view.study.metric(candidate, view.judged_on, _variant(corruption, s), view.metric) for s in severities
-        ]
-        points = tuple(
-            (float(s), v.value, f"{candidate.name}, {_variant(corruption, s)}: {view.metric} {score(v)}")
-            for s, v in zip(severities, values, strict=True)
-        )
-        role = " (baseline)" if candidate.role == "baseline" else ""
-        series.append(Series(candidate.name + role, style, points))
-    ticks = tuple((float(s), str(s) if s else "clean") for s in severities)
-    axis = Axis("severity", 0.0, float(max(severities[-1], 1)), ticks)
-    rows = tuple(
-        Row(_variant(corruption, s), tuple(number(one.points[i][1], "no value") for one in series))
-        for i, s in enumerate(severities)
-    )
-    where = view.counts(view.judged_on)
-    return Chart(
-        id=f"chart-degradation-{view.study.corruptions.index(corruption)}",
-        title=f"{view.metric} under {corruption}",
-        description=(
-            f"{view.metric} from clean to severity {severities[-1]} of {corruption}; {where}; intervals: see tables."
-        ),
-        plot=plot(axis, unit_axis(view.metric), series, width=NARROW),
-        table=Table(
-            f"chart-degradation-{view.study.corruptions.index(corruption)}-data",
-            f"{view.metric} under {corruption}, {where}",
-            ("Variant", *(one.name for one in series)),
-            rows,
-        ),
-    )
-
-
-def _variant(corruption: str, severity: int) -> str:
-    return f"{corruption}/{severity}" if severity else CLEAN

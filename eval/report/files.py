@@ -21,7 +21,9 @@ from robust.eval.evidence.parse import parse_evidence
 from robust.eval.evidence.records import Evidence
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card, given
+from robust.eval.report.context import ReportContext
 from robust.eval.report.cyclonedx import to_cyclonedx
+from robust.eval.report.gallery import GALLERY, NO_GALLERY, Gallery, parse_gallery
 from robust.eval.report.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
@@ -35,7 +37,7 @@ from robust.eval.report.render import render_html, render_markdown, render_summa
 from robust.eval.report.statement import to_statement
 from robust.eval.yaml_file import parse_yaml
 
-SOURCES = ("evidence.json", "policy.yaml", "card.yaml")
+SOURCES = ("evidence.json", "policy.yaml", "card.yaml", GALLERY)
 PRODUCTS = (
     "decision.json",
     "report.md",
@@ -100,7 +102,13 @@ class VerifiedReport:
 
 
 def write_report(
-    evidence: Evidence, policy: Policy, card: Card, out_dir: Path, *, today: date | None = None
+    evidence: Evidence,
+    policy: Policy,
+    card: Card,
+    out_dir: Path,
+    *,
+    today: date | None = None,
+    gallery: Gallery = NO_GALLERY,
 ) -> ReportFiles:
     """Decide, render and write ``report.html``, ``report.md``, their sources and the manifest.
 
@@ -112,13 +120,16 @@ def write_report(
         card: What people stated.
         out_dir: Made if it does not exist.
         today: The day that waivers of the policy are held against; without it none of them counts.
+        gallery: Pictures of the worst images; by default none.
 
     Raises:
+        IntegrityError: the gallery does not belong to the evidence.
         UsageError: ``out_dir`` cannot be written.
         OSError: the disk is full.
     """
     decision = decide(evidence, policy, Circumstances(today=today, facts=given(card)))
-    contents = _contents(evidence, policy, decision, card)
+    context = build_context(evidence, policy, decision, card, gallery)
+    contents = _contents(_Sources(evidence, policy, card, gallery), decision, context)
     contents[MANIFEST] = make_manifest(contents, evidence, _writer()).to_json().encode("utf-8")
     try:
         with made_folder(out_dir), tempfile.TemporaryDirectory(dir=out_dir, prefix=".report-") as unfinished:
@@ -137,7 +148,7 @@ def write_report(
         manifest=out_dir / MANIFEST,
         decision=decision,
         sha256=sha256_of(contents["report.html"]),
-        summary=render_summary(build_context(evidence, policy, decision, card)),
+        summary=render_summary(context),
     )
 
 
@@ -203,12 +214,23 @@ def read_bounded(path: Path, limit: int) -> bytes:
     return content
 
 
-def _contents(evidence: Evidence, policy: Policy, decision: Decision, card: Card) -> dict[str, bytes]:
-    context = build_context(evidence, policy, decision, card)
+@dataclass(frozen=True)
+class _Sources:
+    """What a report is made from; everything else in its folder follows from it."""
+
+    evidence: Evidence
+    policy: Policy
+    card: Card
+    gallery: Gallery
+
+
+def _contents(sources: _Sources, decision: Decision, context: ReportContext) -> dict[str, bytes]:
+    evidence, card = sources.evidence, sources.card
     texts = {
         "evidence.json": evidence.to_json(),
-        "policy.yaml": policy.to_yaml(),
+        "policy.yaml": sources.policy.to_yaml(),
         "card.yaml": card.to_yaml(),
+        GALLERY: sources.gallery.to_json(),
         "decision.json": decision.to_json(),
         "report.md": render_markdown(context),
         "report.html": render_html(context),
@@ -226,14 +248,18 @@ def _compared(folder: Path, contents: dict[str, bytes], manifest: Manifest, list
         evidence = parse_evidence(contents["evidence.json"], "evidence.json")
         policy = parse_yaml(_yaml_text(contents["policy.yaml"], "policy.yaml"), Policy, "policy", "policy.yaml")
         card = parse_yaml(_yaml_text(contents["card.yaml"], "card.yaml"), Card, "card", "card.yaml")
+        gallery = parse_gallery(contents[GALLERY], GALLERY)
         day = Decision.model_validate_json(contents["decision.json"]).decided_on
     except (RobustError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise IntegrityError(f"The sources in {folder} cannot be read back.", _brief(error)) from error
     decision = decide(evidence, policy, Circumstances(today=day, facts=given(card)))
-    expected = _contents(evidence, policy, decision, card)
+    context = build_context(evidence, policy, decision, card, gallery)
+    expected = _contents(_Sources(evidence, policy, card, gallery), decision, context)
     for name, content in expected.items():
         if contents[name] != content:
-            raise IntegrityError(f"{folder / name} is not what its evidence, policy and card give.", _why(manifest))
+            raise IntegrityError(
+                f"{folder / name} is not what its evidence, policy, card and gallery give.", _why(manifest)
+            )
     if make_manifest(expected, evidence, manifest.written_by).to_json().encode("utf-8") != listing:
         raise IntegrityError(f"{folder / MANIFEST} is not what the report's evidence gives.", _why(manifest))
     return VerifiedReport(evidence, policy, decision, manifest, sha256_of(listing))

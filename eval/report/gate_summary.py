@@ -5,7 +5,7 @@ from __future__ import annotations
 from robust.eval.decision.records import Decision, GateResult
 from robust.eval.report.build import SYMBOLS
 from robust.eval.report.context import Cell, Code, Fact, Row, Table, escape_markdown, map_text, printable
-from robust.eval.report.gate_words import observed, place, standing, waiver, worst_first
+from robust.eval.report.gate_words import observed, place, reason, standing, worst_first
 from robust.eval.report.render import environment
 
 
@@ -39,11 +39,10 @@ def _table(decision: Decision) -> Table:
 
 
 def _cells(gate: GateResult) -> tuple[Cell, ...]:
-    reason = ". ".join(part for part in (gate.reason, waiver(gate)) if part)
     return (
         Cell(f"{SYMBOLS[gate.outcome]} {standing(gate)}"),
         Cell(f"{observed(gate)} ({place(gate)})"),
         Cell(gate.requirement),
         Cell(gate.tier.value),
-        Cell(reason),
+        Cell(reason(gate)),
     )

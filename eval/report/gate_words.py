@@ -36,20 +36,39 @@ def waiver(gate: GateResult) -> str:
 
 def observed(gate: GateResult) -> str:
     """The observed value with its interval, or why there is none."""
-    value = gate.estimate
-    if value.value is None:
-        return value.missing
+    text = value(gate)
+    if gate.estimate.value is None or is_counted(gate):
+        return text
+    return f"{text} {ends(gate)}" if gate.estimate.has_interval else f"{text}, no interval"
+
+
+def is_counted(gate: GateResult) -> bool:
+    """Whether the value is exact: counted, or chosen as a threshold is."""
+    return gate.unit in {"count", "MB"} or gate.kind == "operating_point"
+
+
+def value(gate: GateResult) -> str:
+    """The observed value alone, in its unit, or why it is missing."""
+    found = gate.estimate
+    if found.value is None:
+        return found.missing
     if gate.unit == "count":
-        return f"{value.value:,.0f}"
-    if gate.unit == "MB":
-        return f"{value.value:,.1f} MB"
-    if gate.unit == "ms":
-        text, ends = f"{value.value:,.1f} ms", f"[{value.low or 0:,.1f}, {value.high or 0:,.1f}]"
-    else:
-        text, ends = signed(value) if gate.unit == "difference" else score(value), interval(value)
-    if value.has_interval:
-        return f"{text} {ends}"
-    return text if gate.kind == "operating_point" else f"{text}, no interval"  # a threshold is chosen, not measured
+        return f"{found.value:,.0f}"
+    if gate.unit in {"MB", "ms"}:
+        return f"{found.value:,.1f} {gate.unit}"
+    return signed(found) if gate.unit == "difference" else score(found)
+
+
+def ends(gate: GateResult) -> str:
+    """The interval alone, in its unit."""
+    if gate.unit == "ms" and gate.estimate.low is not None and gate.estimate.high is not None:
+        return f"[{gate.estimate.low:,.1f}, {gate.estimate.high:,.1f}]"
+    return interval(gate.estimate)
+
+
+def reason(gate: GateResult) -> str:
+    """Why the gate answers so, and who waives it."""
+    return "; ".join(part for part in (gate.reason, waiver(gate)) if part)
 
 
 def place(gate: GateResult) -> str:

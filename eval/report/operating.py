@@ -5,10 +5,9 @@ from __future__ import annotations
 from robust.eval.decision.claims import score
 from robust.eval.decision.records import Estimate
 from robust.eval.decision.study import CLEAN, THRESHOLD_TOLERANCE, curve
-from robust.eval.evidence.records import CandidateEvidence, SweepEvidence
+from robust.eval.evidence.records import CandidateEvidence, Curve, SweepEvidence
 from robust.eval.metrics.records import OperatingPoint, ThresholdConstraints
-from robust.eval.report.charts import Axis, Point, Series, plot, rising_axis, unit_axis
-from robust.eval.report.context import Chart, Fact, Row, Table
+from robust.eval.report.context import Fact, Row, Table
 from robust.eval.report.view import BRACKETS, NOT_MEASURED, View, number, whole
 
 RATES = ("Precision", "Recall", "F1", "False positives per image")
@@ -112,94 +111,16 @@ def _swept_row(view: View, place: int, header: str, style: str) -> Row:
     if found is None:
         return _point_row(header, None, style)
     point = found.points[place]
-    cells = []
-    for rate in ("precision", "recall", "f1", "fppi"):
-        ends = found.bands.at(rate, place) if found.bands else None
-        value = getattr(point, rate)
-        bounded = Estimate(value=value, low=ends[0], high=ends[1]) if ends and value is not None else None
-        cells.append(number(bounded or Estimate.of(value)))
+    cells = [number(swept(found, point, rate, place)) for rate in ("precision", "recall", "f1", "fppi")]
     return Row(header, (*cells, whole(point.tp), whole(point.fp), whole(point.fn)), style)
+
+
+def swept(found: Curve, point: OperatingPoint, rate: str, place: int) -> Estimate:
+    """A rate at one of the thresholds of a sweep, with its band; ``point`` is ``found.points[place]``."""
+    value, ends = getattr(point, rate), found.bands.at(rate, place) if found.bands else None
+    return Estimate(value=value, low=ends[0], high=ends[1]) if ends and value is not None else Estimate.of(value)
 
 
 def _points(view: View, split: str) -> tuple[OperatingPoint, ...]:
     found = curve(view.candidate, split, CLEAN) if view.candidate else None
     return found.points if found else ()
-
-
-def threshold_charts(view: View) -> tuple[Chart, ...]:
-    """Precision, recall and F1 in one chart; false positives per image in another, because its unit differs."""
-    points = _points(view, view.judged_on)
-    candidate = view.candidate
-    if not points or candidate is None:
-        return ()
-    return (_rates_chart(view, candidate, points), _alarms_chart(view, candidate, points))
-
-
-def _x_axis(candidate: CandidateEvidence) -> Axis:
-    low, high = candidate.sweep.start, candidate.sweep.stop
-    steps = [low + (high - low) * i / 5 for i in range(6)]
-    return Axis("confidence threshold", low, high, tuple((x, f"{x:.2f}") for x in steps))
-
-
-def _rules(candidate: CandidateEvidence) -> tuple[tuple[float, str], ...]:
-    chosen = candidate.sweep.choice.threshold
-    return () if chosen is None else ((chosen, f"chosen {chosen:.2f}"),)
-
-
-def _series(name: str, style: str, points: tuple[OperatingPoint, ...], rate: str) -> Series:
-    """A line with a marker at every tenth point, so that the look of the marker can be told."""
-    placed: list[Point] = [
-        (p.threshold, getattr(p, rate), f"{name} {score(getattr(p, rate))} at {p.threshold:.2f}") for p in points
-    ]
-    return Series(name, style, tuple(placed), marked=False)
-
-
-def _rates_chart(view: View, candidate: CandidateEvidence, points: tuple[OperatingPoint, ...]) -> Chart:
-    split = view.judged_on
-    series = [
-        _series(f"precision ({split})", "a", points, "precision"),
-        _series(f"recall ({split})", "b", points, "recall"),
-        _series(f"F1 ({split})", "c", points, "f1"),
-    ]
-    chooser = candidate.sweep.choice.chosen_on
-    if chooser and chooser != split and _points(view, chooser):
-        series.append(_series(f"F1 ({chooser}, where the threshold was chosen)", "d", _points(view, chooser), "f1"))
-    columns = ("Threshold", *(one.name for one in series))
-    rows = _rows(series)
-    return Chart(
-        id="chart-rates",
-        title=f"Precision, recall and F1 by confidence threshold, clean {split} images",
-        description=(
-            f"Lines of precision, recall and F1 of {candidate.name} for thresholds {candidate.sweep.start:.2f} to "
-            f"{candidate.sweep.stop:.2f}; the chosen threshold is {view.threshold_of(candidate)}. "
-            f"{view.counts(split)}; intervals are in the tables."
-        ),
-        plot=plot(_x_axis(candidate), unit_axis("value"), series, rules=_rules(candidate)),
-        table=Table("chart-rates-data", f"Numbers of the chart, {view.counts(split)}", columns, rows),
-    )
-
-
-def _alarms_chart(view: View, candidate: CandidateEvidence, points: tuple[OperatingPoint, ...]) -> Chart:
-    split = view.judged_on
-    series = [_series(f"false positives per image ({split})", "e", points, "fppi")]
-    known = [p.fppi for p in points if p.fppi is not None]
-    return Chart(
-        id="chart-alarms",
-        title=f"False positives per image by confidence threshold, clean {split} images",
-        description=(
-            f"Line of the false positives per image of {candidate.name} by threshold; the chosen threshold is "
-            f"{view.threshold_of(candidate)}. {view.counts(split)}; intervals are in the tables."
-        ),
-        plot=plot(_x_axis(candidate), rising_axis("false positives per image", known), series, rules=_rules(candidate)),
-        table=Table(
-            "chart-alarms-data",
-            f"Numbers of the chart, {view.counts(split)}",
-            ("Threshold", series[0].name),
-            _rows(series),
-        ),
-    )
-
-
-def _rows(series: list[Series]) -> tuple[Row, ...]:
-    by_x = [{x: y for x, y, _ in one.points} for one in series]
-    return tuple(Row(f"{x:.2f}", tuple(number(values.get(x)) for values in by_x)) for x in by_x[0])

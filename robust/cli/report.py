@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from robust.cli import options
 from robust.cli.output import echo_json
-from robust.cli.study import evidence_file, gather, store
+from robust.cli.study import draw, evidence_file, gather, store, warn
 from robust.errors import UsageError
+
+if TYPE_CHECKING:
+    from robust.eval.report.gallery import Mode
 
 
 @click.command("report")
@@ -19,6 +23,14 @@ from robust.errors import UsageError
 @evidence_file
 @options.policy
 @options.card
+@click.option(
+    "--thumbnails",
+    type=click.Choice(["none", "blurred", "full"]),
+    default="blurred",
+    show_default=True,
+    help="Pictures of the worst images: none, with people made unrecognisable, or as they are (personal data).",
+)
+@options.data
 @click.option("--lang", default="en", show_default=True, metavar="LANG", help="Language of the report: en.")
 @options.output
 @options.tracking_uri
@@ -30,6 +42,8 @@ def report_command(
     evidence: Path | None,
     policy: Path | None,
     card: Path | None,
+    thumbnails: Mode,
+    data: Path | None,
     lang: str,
     output: Path | None,
     tracking_uri: str,
@@ -37,8 +51,11 @@ def report_command(
 ) -> None:
     """Write the decision report: HTML, Markdown, decision, evidence and a manifest of hashes.
 
-    Nothing is measured: the evidence comes from stored evaluations, or from a file. The same evidence, policy and card
-    give the same bytes.
+    Nothing is measured: the evidence comes from stored evaluations, or from a file. The same evidence, policy, card and
+    pictures give the same bytes.
+
+    Pictures of the worst images need the stored predictions and the images, which are looked for where they were
+    evaluated, or where --data says.
     """
     from robust.eval.decision.policy import read_policy
     from robust.eval.report.card import read_card
@@ -51,7 +68,8 @@ def report_command(
     rules, facts = read_policy(policy), read_card(card)
     found = gather(experiment, run_ids, evidence, tracking_uri, rules)
     today = datetime.now(UTC).date()  # waivers of the policy are held against it
-    written = write_report(found, rules, facts, output or Path("robust-report"), today=today)
+    drawn = draw(found, rules, thumbnails, named=None if evidence else (experiment, run_ids, tracking_uri), data=data)
+    written = write_report(found, rules, facts, output or Path("robust-report"), today=today, gallery=drawn.gallery)
     run = None if evidence else store(written, found, tracking_uri)
     if as_json:
         echo_json(
@@ -66,3 +84,4 @@ def report_command(
     else:
         click.echo(f"{written.decision.verdict}: {written.decision.reason}")
         click.echo(written.html)
+    warn(drawn, thumbnails)

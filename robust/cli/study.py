@@ -14,7 +14,9 @@ from robust.errors import UsageError
 if TYPE_CHECKING:
     from robust.eval.decision.policy import Policy
     from robust.eval.evidence.records import Evidence
+    from robust.eval.gallery import Drawn
     from robust.eval.report.files import ReportFiles
+    from robust.eval.report.gallery import Mode
 
 evidence_file = click.option(
     "--evidence", type=click.Path(path_type=Path), metavar="FILE", help="An evidence.json instead of a tracking store."
@@ -48,6 +50,39 @@ def gather(
     from robust.eval.report_run import collect_evidence
 
     return collect_evidence(experiment=experiment, run_ids=run_ids, tracking_uri=tracking_uri, policy=policy)
+
+
+def draw(
+    found: Evidence,
+    policy: Policy,
+    mode: Mode,
+    *,
+    named: tuple[str | None, tuple[str, ...], str] | None,
+    data: Path | None,
+) -> Drawn:
+    """Make the pictures of the worst images.
+
+    Args:
+        found: The evidence.
+        policy: Whose candidate is shown.
+        mode: What is done to people in them.
+        named: Experiment, runs and store that the evidence is from; None for a file, which has no predictions.
+        data: The data set, where it lies elsewhere than it was evaluated.
+    """
+    from robust.eval.gallery import Origin, draw_gallery
+    from robust.eval.report_run import Named, collect_gallery
+
+    if named is None:
+        return draw_gallery(found, policy, mode, Origin(data))
+    return collect_gallery(found, policy, mode, named=Named(*named), data=data)
+
+
+def warn(drawn: Drawn, mode: Mode) -> None:
+    """Tell why pictures that were asked for are missing; where a file is at fault, which."""
+    if mode != "none" and drawn.gallery.note:
+        click.echo(f"Note: {drawn.gallery.note}", err=True)
+        for trouble in drawn.trouble:
+            click.echo(f"  {trouble}", err=True)
 
 
 def store(written: ReportFiles, evidence: Evidence, tracking_uri: str) -> str:

@@ -83,9 +83,13 @@ def test_sweep_is_told_printed_and_stored_without_a_model(study: Study, tmp_path
     assert len(swept) == 3
     assert swept[0]["sweep"]["curves"][0]["thresholds"] == [0.3, 0.4, 0.5]
     names = {path.name for path in (tmp_path / "s" / "tiny_e1_sz64_lr0.01_s1").iterdir()}
-    assert names == {"evidence.json", "sweep.csv", "sweep.json", "sweep.svg"}
+    tuning = {"tuning.html", "tuning.md", "tuning.csv"}
+    assert names == {"evidence.json", "sweep.csv", "sweep.json", "sweep.svg", *tuning}
+    assert tuning <= {path.name for path in (tmp_path / "s").iterdir()}
+    together = (tmp_path / "s" / "tuning.csv").read_text(encoding="utf-8")
+    assert all(one["run_id"] in together for one in swept)
     artifacts = {a.path for a in Store.open(study.uri).list_artifacts(swept[0]["run_id"], "robust")}
-    assert {"robust/sweep.csv", "robust/sweep.json", "robust/sweep.svg"} <= artifacts
+    assert {"robust/sweep.csv", "robust/sweep.json", "robust/sweep.svg", "robust/tuning.html"} <= artifacts
     assert manifest_holds(Store.open(study.uri), swept[0]["run_id"], tmp_path / "m")
     strict = study.must(
         "sweep", "--run-id", next(iter(study.run_ids.values())), "--min-precision", 1, "--min-recall", 1

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from robust.eval.decision.claims import Aggregate, Claim, Scope, Side, listed, plural, score, signed
+from robust.eval.decision.claims import Aggregate, Claim, Scope, Side, listed, p_words, plural, score, signed
 from robust.eval.decision.records import Estimate
 from robust.eval.decision.sentences import Told, best_of, difference, level, relative_change, robustness_ladder
 from robust.eval.decision.tolerance import over_fitting, reproducibility
@@ -224,13 +224,13 @@ def test_the_gap_of_two_independent_sets_adds_their_variances() -> None:
     assert not train_test_gap(train, Estimate.of(0.6)).has_interval
 
 
-def test_the_highest_of_several_comes_with_its_corrected_value_and_frequency() -> None:
+def test_the_chosen_one_of_several_comes_with_its_corrected_value_and_frequency() -> None:
     check = WinnerCheck(
         n_candidates=6, winner=0, apparent=0.384, corrected=0.287, optimism=0.097, frequency=0.45, is_stable=False
     )
     claim = best_of("A", "AP50", Estimate.of(0.384), SCOPE.model_copy(update={"split": "val"}), check)
     assert (
-        "highest AP50 of 6 candidates, 0.384 as observed; selected on val, corrected value 0.287; chosen again in "
+        "chosen from 6 candidates by AP50, 0.384 as observed; selected on val, corrected value 0.287; chosen again in "
         "45 % of resamples: not a stable choice"
     ) in claim.text
     for change in ({"winner": None}, {"selected_on": None}, {"verdict": "better"}):
@@ -281,3 +281,8 @@ def test_numbers_are_written_alike_everywhere() -> None:
     )
     assert (plural(1, "image"), plural(1200, "image")) == ("1 image", "1,200 images")
     assert (listed([]), listed(["a"]), listed(["a", "b", "c"])) == ("none", "a", "a, b and c")
+
+
+@pytest.mark.parametrize(("p", "told"), [(0.0499, "0.050"), (0.001, "0.001"), (0.00099, "< 0.001"), (0.0, "< 0.001")])
+def test_a_p_value_is_never_told_as_nothing(p: float, told: str) -> None:
+    assert p_words(p) == told

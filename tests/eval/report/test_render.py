@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from datetime import date
 from html.parser import HTMLParser
 from typing import Annotated, get_args, get_origin, get_type_hints
 
@@ -9,14 +10,16 @@ import pytest
 from jinja2 import meta
 
 from robust.eval.decision.decide import decide
-from robust.eval.decision.policy import Policy, read_policy
-from robust.eval.decision.records import Estimate, Outcome, Verdict
+from robust.eval.decision.metric_gates import BaselineGate, MetricGate
+from robust.eval.decision.policy import Policy, Waiver, read_policy
+from robust.eval.decision.records import Circumstances, Estimate, Outcome, Tier, Verdict
 from robust.eval.evidence.records import CandidateEvidence, Evidence, NotEvaluated
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card
 from robust.eval.report.context import ReportContext, escape_markdown, printable
 from robust.eval.report.render import code_span, environment, render_html, render_markdown
 from tests.eval.evidence_builder import build_evidence, change_candidates, undefined, without_cells
+from tests.eval.evidence_changes import with_intervals
 
 SECTIONS = (
     "Gates",
@@ -25,6 +28,7 @@ SECTIONS = (
     "Operating point",
     "Degradation by variant and severity",
     "Errors",
+    "Failure gallery",
     "Comparison",
     "Key observations",
     "Risks and mitigations",
@@ -305,3 +309,21 @@ def test_the_other_two_decisions_render_with_word_and_symbol(outcome: Outcome, v
     assert f'class="verdict {verdict.lower()}"' in html
     assert "[0.650, 0.750]" in html
     assert {"PROMOTE": "Promote: YES", "REJECT": "Promote: NO"}[verdict] in html
+
+
+def test_a_waiver_is_shown_with_who_why_and_until_when() -> None:
+    gates = (
+        MetricGate(name="level", tier=Tier.CRITICAL, metric="AP50", minimum=0.9),
+        BaselineGate(name="gain", tier=Tier.CRITICAL, metric="AP50", margin=0),
+    )
+    waiver = Waiver(gate="level", author="A <Person>", reason="a pilot", expires=date(2026, 12, 31))
+    policy = Policy(version=1, name="p", gates=gates, waivers=(waiver,))
+    evidence = with_intervals(build_evidence())
+    for day, words in ((31, "Waived by A"), (None, "does not count: the day of the decision is not known")):
+        today = date(2026, 12, day) if day else None
+        context = build_context(evidence, policy, decide(evidence, policy, Circumstances(today=today)), Card())
+        html, markdown = render_html(context), render_markdown(context)
+        for shown in (html, markdown):
+            assert words in shown and "2026-12-31: a pilot" in shown
+            assert ("FAIL, waived" in shown) == (day is not None)
+        assert "A <Person>" not in html

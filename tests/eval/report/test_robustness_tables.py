@@ -152,7 +152,8 @@ def test_undefined_numbers_are_not_defined() -> None:
 
 def test_one_severity_draws_no_course_and_has_no_column_of_empty_areas() -> None:
     made = _context(of_severities(build_evidence(), 3))
-    assert made.degradation_charts == ()
+    assert [chart.plot for chart in made.degradation_charts] == [None]
+    assert made.degradation_charts[0].description == "No corruption was shown at two severities or more."
     assert "retained area" not in made.degradation_table.columns
     assert "Retained area" not in made.degradation_note
     columns = len(made.degradation_table.columns) - 1
