@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robust.corruptions.records import CLEAN
-from robust.eval.engine.cache import write_atomically
 from robust.eval.evaluation_run import (
     FOLDER,
     chosen_point,
@@ -19,16 +18,24 @@ from robust.eval.evaluation_run import (
     sweep_csv,
 )
 from robust.eval.evidence.candidate import sweep_cells
+from robust.eval.evidence.measure import CellResult, Weighing
 from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.evidence.replicates import replicates_to_bytes
 from robust.eval.evidence.study import EvidencePart
 from robust.eval.evidence.sweeping import SweepPlan
+from robust.eval.metrics.matching import match
 from robust.eval.metrics.records import OperatingPoint
+from robust.eval.metrics.resampling import Resampling
+from robust.eval.metrics.threshold_costs import ThresholdCosts, threshold_costs
+from robust.eval.metrics.thresholds import SWEEP_IOU
+from robust.eval.report.tuning_cells import TuningSubject
+from robust.eval.report.tuning_render import tuning_documents
 from robust.eval.selection import find_evaluations
 from robust.eval.stored_cells import stored_cells
 from robust.eval.sweep_plot import plot_sweep
 from robust.eval.tracking.records import RunInfo
 from robust.eval.tracking.store import Store
+from robust.eval.tuning_files import folder_name, unique_names, write_together, write_tuning
 
 
 @dataclass(frozen=True)
@@ -40,12 +47,20 @@ class Swept:
         candidate: With the new sweep.
         judged_on: The split that numbers are reported on.
         point: Counts at the chosen threshold on that split, clean; None when no threshold was chosen.
+        evidence: That the candidate belongs to, with the new sweep.
+        costs: What other thresholds would cost, on the clean images of the choosing and of the judging split.
     """
 
     run_id: str
     candidate: CandidateEvidence
     judged_on: str
     point: OperatingPoint | None
+    evidence: Evidence
+    costs: tuple[ThresholdCosts, ...]
+
+    def subject(self, name: str) -> TuningSubject:
+        """What the tuning report is made of, under that name."""
+        return TuningSubject(name, self.run_id, self.evidence, self.candidate, self.costs)
 
 
 def sweep_evaluations(
@@ -58,17 +73,26 @@ def sweep_evaluations(
         plan: Thresholds and constraints.
         experiment: All evaluations of it.
         run_ids: Training or evaluation runs.
-        output: Folder for one sub-folder each candidate.
+        output: Folder for the tuning report of all of them, and one sub-folder each candidate.
     """
-    return tuple(
-        _sweep_one(store, run, plan, output) for run in find_evaluations(store, experiment=experiment, run_ids=run_ids)
-    )
+    runs = find_evaluations(store, experiment=experiment, run_ids=run_ids)
+    done = [_sweep_one(store, run, plan) for run in runs]
+    if output is not None:
+        names = unique_names([swept.candidate for swept, _ in done], [swept.run_id for swept, _ in done])
+        for (_, files), name in zip(done, names, strict=True):
+            write_together(files, output / folder_name(name))
+        write_tuning([swept.subject(name) for (swept, _), name in zip(done, names, strict=True)], output)
+    return tuple(swept for swept, _ in done)
 
 
-def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan, output: Path | None) -> Swept:
-    after = _swept_part(store, run, plan)
+def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan) -> tuple[Swept, dict[str, bytes]]:
+    """Sweep one evaluation and log the files to its run."""
+    after, costs = _swept_part(store, run, plan)
     (candidate,) = after.evidence.candidates
-    files = sweep_files(after.evidence, candidate)
+    judged = candidate.judged_on
+    point = chosen_point(candidate, judged, CLEAN)
+    swept = Swept(run.run_id, candidate, judged, point, after.evidence, costs)
+    files = {**sweep_files(after.evidence, candidate), **tuning_documents([swept.subject(candidate.name)])}
     stored = {**files, **({"replicates.parquet": replicates_to_bytes(after.replicates)} if after.replicates else {})}
     manifest = _manifest(store, run, stored)
     with tempfile.TemporaryDirectory(prefix="robust-") as folder:
@@ -78,22 +102,40 @@ def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan, output: Path | None)
         (Path(folder) / "manifest.json").write_bytes(manifest)
         store.log_file(run.run_id, Path(folder) / "manifest.json", FOLDER)
     store.log_metrics(run.run_id, flat_metrics(candidate))
-    if output is not None:
-        for name, content in files.items():
-            write_atomically(output / _folder_name(candidate.name) / name, content)
-    judged = candidate.judged_on
-    return Swept(run.run_id, candidate, judged, chosen_point(candidate, judged, CLEAN))
+    return swept, files
 
 
-def _swept_part(store: Store, run: RunInfo, plan: SweepPlan) -> EvidencePart:
+def _swept_part(store: Store, run: RunInfo, plan: SweepPlan) -> tuple[EvidencePart, tuple[ThresholdCosts, ...]]:
     """The evaluation with its cells swept anew, and with the rates at the new threshold among its replicates."""
     part = read_part(store, run)
     (before,) = part.evidence.candidates
     with stored_cells(store, run, before) as cells:
         sweep, rates = sweep_cells(cells.all(), cells.clean(plan.chosen_on), plan, part.evidence.resampling)
+        splits = dict.fromkeys((plan.chosen_on, before.judged_on))
+        clean = [cell for cell in map(cells.clean, splits) if cell is not None]
+    costs = clean_costs(clean, plan, part.evidence.resampling, sweep.choice.threshold)
     after = before.model_copy(update={"sweep": sweep})
     replicates = part.replicates.with_values(rates) if part.replicates else None
-    return EvidencePart(part.evidence.model_copy(update={"candidates": (after,)}), replicates)
+    return EvidencePart(part.evidence.model_copy(update={"candidates": (after,)}), replicates), costs
+
+
+def clean_costs(
+    cells: Sequence[CellResult], plan: SweepPlan, resampling: Resampling, chosen: float | None
+) -> tuple[ThresholdCosts, ...]:
+    """What other thresholds would cost on clean images: one record for each cell, none without a chosen threshold."""
+    if chosen is None:
+        return ()
+    weighing = Weighing(resampling)
+    return tuple(
+        threshold_costs(
+            match(cell.truth, cell.predictions, (SWEEP_IOU,)),
+            weighing.of(cell),
+            plan.thresholds,
+            chosen,
+            split=cell.split,
+        )
+        for cell in cells
+    )
 
 
 def sweep_files(evidence: Evidence, swept: CandidateEvidence) -> dict[str, bytes]:
@@ -113,8 +155,3 @@ def _manifest(store: Store, run: RunInfo, files: Mapping[str, bytes]) -> bytes:
         hashes = json.loads(before.read_text(encoding="utf-8")) if before else {}
     hashes.update({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
     return (json.dumps(hashes, indent=2, sort_keys=True) + "\n").encode()
-
-
-def _folder_name(candidate: str) -> str:
-    """A run name as a folder name: what file systems refuse becomes an underscore."""
-    return "".join(letter if letter.isalnum() or letter in "-_.=@ " else "_" for letter in candidate).strip(". ") or "_"

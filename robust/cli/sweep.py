@@ -50,8 +50,10 @@ def sweep_command(
     """Choose a confidence threshold from stored predictions.
 
     No model is run. The threshold is chosen on val (highest F1, or highest recall under the given limits) and reported
-    on test and on every variant, all with 95 % intervals. Table, JSON and picture go to the evaluation runs, and to the
-    folder of -o. --json prints everything, also how sure the choice is and what the images can certify.
+    on test and on every variant, all with 95 % intervals. Table, JSON, picture and tuning report go to the evaluation
+    runs. -o writes the tuning report of all candidates, tuning.html, with a slider that moves the threshold on every
+    variant at once, and the files of each candidate to a folder of its name. --json prints everything, also how sure
+    the choice is and what the images can certify.
     """
     from robust.eval.evidence.sweeping import SweepPlan
     from robust.eval.metrics.records import ThresholdConstraints
@@ -65,6 +67,8 @@ def sweep_command(
         echo_json([{"run_id": s.run_id, "name": s.candidate.name, "sweep": s.candidate.sweep} for s in swept])
     else:
         _show(swept)
+    if output is not None:
+        click.echo(f"Written to {output / 'tuning.html'}", err=True)
 
 
 def _show(swept: Any) -> None:

@@ -1,0 +1,77 @@
+"""Render the tuning report: the HTML, whose one script the page allows by its hash alone, and its Markdown twin."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+
+from robust.eval.report.context import escape_markdown, map_text
+from robust.eval.report.render import environment
+from robust.eval.report.tuning import EXTENTS, TuningContext, build_tuning
+from robust.eval.report.tuning_cells import TuningSubject
+from robust.eval.report.tuning_data import tuning_csv
+
+MAX_HTML = 2_000_000
+"""Bytes of a document that every viewer opens at once."""
+SCRIPT = "interactive.js"
+
+
+@cache
+def script() -> str:
+    """The script of the page, without a surrounding line break, as it stands between its tags."""
+    return resources.files("robust.templates").joinpath(SCRIPT).read_text(encoding="utf-8").strip()
+
+
+def script_source() -> str:
+    """What the page's content security policy allows: this script and nothing else.
+
+    Source: W3C Content Security Policy Level 3, section 6.7.3.3 (hash of the element's text).
+    """
+    digest = hashlib.sha256(script().encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def render_tuning_html(context: TuningContext) -> str:
+    """One self-contained HTML document."""
+    fields = {**_fields(context), "script": script(), "script_source": script_source()}
+    return environment(html=True).get_template("tuning.html.j2").render(fields)
+
+
+def render_tuning_markdown(context: TuningContext) -> str:
+    """The same for a repository or a pull request, without curves and slider."""
+    escaped = map_text(context, escape_markdown)
+    return environment(html=False).get_template("tuning.md.j2").render(_fields(escaped))
+
+
+def tuning_documents(subjects: Sequence[TuningSubject], *, limit: int = MAX_HTML) -> dict[str, bytes]:
+    """``tuning.html``, ``tuning.md`` and ``tuning.csv``.
+
+    The HTML gives up curves of variants first and sections last until it fits the limit, and says so; the CSV holds
+    everything.
+
+    Args:
+        subjects: Candidates, each with a name of its own.
+        limit: Bytes of the HTML.
+
+    Raises:
+        UsageError: there is no candidate.
+    """
+    subjects = sorted(subjects, key=lambda s: s.candidate.role == "baseline")  # candidates first, in the order given
+    for extent in EXTENTS:
+        context = build_tuning(subjects, extent)
+        html = render_tuning_html(context).encode("utf-8")
+        if len(html) <= limit:
+            break
+    return {
+        "tuning.html": html,
+        "tuning.md": render_tuning_markdown(context).encode("utf-8"),
+        "tuning.csv": tuning_csv(subjects).encode("utf-8"),
+    }
+
+
+def _fields(context: TuningContext) -> dict[str, object]:
+    return {field.name: getattr(context, field.name) for field in dataclasses.fields(context)}

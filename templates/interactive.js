@@ -1,0 +1,190 @@
+"use strict";
+// Makes tables sortable, and moves the operating point. Everything is readable without it: it only adds.
+// No network, no storage, no markup from text: names enter the page as text alone.
+(() => {
+  const RATES = ["precision", "recall", "f1", "fppi"];
+
+  // ---- sortable tables -------------------------------------------------------------------------------------------
+
+  const AFTER = { 0: 1, 1: -1, "-1": 0 }; // unsorted, rising, falling, and unsorted again
+  const LEADING = /^[-+]?\d[\d,]*(\.\d+)?/;
+
+  /** What a cell sorts by: its first number, else its text; nothing when it is missing. */
+  function sortKey(cell) {
+    const text = cell.textContent.trim();
+    if (!text || cell.classList.contains("missing")) return null;
+    const found = LEADING.exec(text);
+    return found ? Number(found[0].replaceAll(",", "")) : text;
+  }
+
+  /** Numbers before texts; what is missing comes last, whichever way is up. */
+  function compareKeys(a, b, direction) {
+    if (a === null || b === null) return (a === null) - (b === null);
+    if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
+    if (typeof a === "number") return direction * (a - b);
+    return direction * (a < b ? -1 : a > b ? 1 : 0);
+  }
+
+  /** Give each heading a button: rising, falling, as it was. Returns a function that sorts again. */
+  function makeSortable(table) {
+    const body = table.tBodies[0];
+    const headings = [...table.tHead.rows[0].cells];
+    let original = [...body.rows];
+    let column = 0;
+    let direction = 0;
+
+    function apply() {
+      const rows = original.map((row) => [row, sortKey(row.cells[column])]);
+      if (direction) rows.sort((a, b) => compareKeys(a[1], b[1], direction)); // stable: equals keep their order
+      body.append(...rows.map(([row]) => row));
+      headings.forEach((heading, i) => {
+        if (i !== column || !direction) heading.removeAttribute("aria-sort");
+        else heading.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
+      });
+    }
+
+    headings.forEach((heading, i) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "sort";
+      button.append(...heading.childNodes);
+      button.addEventListener("click", () => {
+        direction = i === column ? AFTER[direction] : 1;
+        column = i;
+        apply();
+      });
+      heading.append(button);
+    });
+    return (rows) => {
+      original = rows || original;
+      apply();
+    };
+  }
+
+  // ---- the slider ------------------------------------------------------------------------------------------------
+
+  /** Thousandths as text: 312 is 0.312. The rounding was done where the tables were written. */
+  function rateText(thousandths) {
+    return (thousandths / 1000).toFixed(3);
+  }
+
+  function rateCell(rate, place) {
+    const [values, lows, highs] = rate;
+    const cell = document.createElement("td");
+    if (values[place] === null) {
+      cell.className = "missing";
+      cell.textContent = "not defined";
+      return cell;
+    }
+    cell.className = "number";
+    const ends = lows[place] === null ? "(no interval)" : `[${rateText(lows[place])}, ${rateText(highs[place])}]`;
+    cell.textContent = `${rateText(values[place])} ${ends}`;
+    return cell;
+  }
+
+  function countCell(count, chosen) {
+    const cell = document.createElement("td");
+    cell.className = "number";
+    const change = chosen === null ? 0 : count - chosen;
+    const sign = change > 0 ? "+" : "";
+    cell.textContent = change ? `${count.toLocaleString("en")} (${sign}${change})` : count.toLocaleString("en");
+    return cell;
+  }
+
+  function cellRow(cell, place, chosen) {
+    const row = document.createElement("tr");
+    const header = document.createElement("th");
+    header.scope = "row";
+    header.textContent = cell.note ? `${cell.name}: ${cell.note}` : cell.name;
+    const before = (counts) => (chosen === null ? null : counts[chosen]);
+    const missed = cell.tp.map((hits) => cell.objects - hits);
+    row.append(
+      header,
+      ...RATES.map((name) => rateCell(cell.rates[name], place)),
+      ...[cell.tp, cell.fp, missed].map((counts) => countCell(counts[place], before(counts))),
+    );
+    return row;
+  }
+
+  /** A line in every chart of the candidate at the threshold that is looked at. */
+  function markCharts(section, threshold, thresholds) {
+    const [first, last] = [Number(thresholds[0]), Number(thresholds.at(-1))];
+    if (!section || first === last) return;
+    for (const drawing of section.querySelectorAll(".by-threshold svg")) {
+      const axis = drawing.querySelector(".axis");
+      if (!axis) continue; // the sample of a legend
+      const [left, right, bottom] = ["x1", "x2", "y1"].map((name) => Number(axis.getAttribute(name)));
+      const x = (left + ((Number(threshold) - first) / (last - first)) * (right - left)).toFixed(1);
+      const highest = Math.min(...[...drawing.querySelectorAll(".grid line")].map((l) => Number(l.getAttribute("y1"))));
+      let line = drawing.querySelector(".here");
+      if (!line) {
+        line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+        line.setAttribute("class", "here");
+        drawing.append(line);
+      }
+      for (const [name, value] of Object.entries({ x1: x, x2: x, y1: highest, y2: bottom })) {
+        line.setAttribute(name, value);
+      }
+    }
+  }
+
+  function explore(candidates) {
+    const [part, select, slider, value, reset, table] = [
+      "explore", "tuning-candidate", "tuning-threshold", "tuning-value", "tuning-reset", "tuning-table",
+    ].map((id) => document.getElementById(id));
+    const sections = [...document.querySelectorAll("[data-candidate]")];
+    const sortAgain = makeSortable(table);
+    let current = candidates[0];
+
+    /** Place of the swept threshold that is nearest to the slider. */
+    function place() {
+      const distance = current.thresholds.map((threshold) => Math.abs(Number(threshold) - Number(slider.value)));
+      return distance.indexOf(Math.min(...distance));
+    }
+
+    function show() {
+      const at = place();
+      const threshold = current.thresholds[at];
+      const chosen = current.chosen === null ? "none was chosen" : `chosen: ${current.thresholds[current.chosen]}`;
+      value.textContent = `${threshold} (${at === current.chosen ? "the chosen one" : chosen})`;
+      slider.setAttribute("aria-valuetext", threshold);
+      reset.disabled = current.chosen === null || at === current.chosen;
+      table.querySelector("caption span").textContent =
+        `${current.name} at confidence threshold ${threshold} and IoU 0.5 (${chosen})`;
+      table.tBodies[0].replaceChildren();
+      sortAgain(current.cells.map((cell) => cellRow(cell, at, current.chosen)));
+      markCharts(sections.find((one) => one.dataset.candidate === select.value), threshold, current.thresholds);
+    }
+
+    function toChosen() {
+      slider.value = current.thresholds[current.chosen === null ? 0 : current.chosen];
+      show();
+    }
+
+    function choose() {
+      current = candidates[Number(select.value)];
+      const thresholds = current.thresholds.map(Number);
+      const steps = thresholds.slice(1).map((threshold, i) => threshold - thresholds[i]);
+      slider.min = current.thresholds[0];
+      slider.max = current.thresholds.at(-1);
+      slider.step = steps.length ? String(Number(Math.min(...steps).toFixed(6))) : "any";
+      sections.forEach((one) => { one.hidden = one.dataset.candidate !== select.value; });
+      toChosen();
+    }
+
+    candidates.forEach((candidate, i) => select.append(new Option(candidate.name, String(i))));
+    document.getElementById("tuning-candidate-label").hidden = candidates.length < 2;
+    select.addEventListener("change", choose);
+    slider.addEventListener("input", show);
+    reset.addEventListener("click", toChosen);
+    choose();
+    part.hidden = false;
+  }
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    if (table.id !== "tuning-table") makeSortable(table);
+  }
+  const data = document.getElementById("tuning-data");
+  const candidates = data ? JSON.parse(data.textContent).candidates : [];
+  if (candidates.length) explore(candidates);
+})();
