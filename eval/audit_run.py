@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +14,7 @@ from pydantic import RootModel
 from robust.datasets.duplicates import Copy, HashedImages, find_copies, hash_images
 from robust.datasets.load import available_splits, load_dataset
 from robust.datasets.records import Dataset
-from robust.errors import DataError, StoreError, UsageError
+from robust.errors import DataError, StoreError, UnknownName, UsageError
 from robust.eval.audit.facts import DataFacts, ExperimentFacts, OverlapFacts, ReportedOn, RunFacts, SplitFacts
 from robust.eval.audit.registry import audit
 from robust.eval.audit.results import is_result
@@ -34,7 +34,7 @@ _MODEL_FILE = "MLmodel"  # what MLflow writes beside every model that it packs i
 _DEPTH = 4  # folders below the root that are searched
 _LONGEST_ARGS = 200_000  # bytes; Ultralytics writes about 2,000
 _LONGEST_VALUE = 500
-_VERSIONS = ("ultralytics", "ultralytics_version", "ultralytics.version")
+_VERSIONS = (tags.ULTRALYTICS, "ultralytics", "ultralytics_version", "ultralytics.version")
 _VAL = "val"
 
 
@@ -43,7 +43,12 @@ class _Args(RootModel[dict[str, Any]]):
 
 
 def audit_experiment(
-    store: Store, experiment: str | None, run_ids: Sequence[str] = (), *, data: Path | None = None
+    store: Store,
+    experiment: str | None,
+    run_ids: Sequence[str] = (),
+    *,
+    data: Path | None = None,
+    declared: Mapping[str, int] | None = None,
 ) -> AuditEvidence:
     """Judge the training evidence of an experiment or of some runs, whoever logged them; no weights are read.
 
@@ -52,6 +57,7 @@ def audit_experiment(
         experiment: All its training runs, unless runs are named.
         run_ids: Training runs, or evaluations of them.
         data: Data set to count and to search for copies; no image is read without it.
+        declared: Split -> images that somebody says it has, held against ``data``.
 
     Raises:
         UsageError: nothing was named, or a run that has no training.
@@ -59,11 +65,16 @@ def audit_experiment(
         DataError: the data set is wrong.
         StoreError: the store cannot be read.
     """
-    return audit(read_facts(store, experiment, run_ids, data=data))
+    return audit(read_facts(store, experiment, run_ids, data=data, declared=declared))
 
 
 def read_facts(
-    store: Store, experiment: str | None, run_ids: Sequence[str] = (), *, data: Path | None = None
+    store: Store,
+    experiment: str | None,
+    run_ids: Sequence[str] = (),
+    *,
+    data: Path | None = None,
+    declared: Mapping[str, int] | None = None,
 ) -> ExperimentFacts:
     """Read what the checks look at; as `audit_experiment`."""
     runs, name = _training_runs(store, experiment, run_ids)
@@ -75,7 +86,7 @@ def read_facts(
     return ExperimentFacts(
         experiment=name,
         runs=tuple(found),
-        data=read_data(data) if data is not None else None,
+        data=read_data(data, declared) if data is not None else None,
         reported=_reported_on(store, runs),
     )
 
@@ -244,14 +255,18 @@ def _splits_of(evidence: Evidence, runs: Sequence[RunInfo]) -> dict[str, Any]:
     }
 
 
-def read_data(source: Path) -> DataFacts:
+def read_data(source: Path, declared: Mapping[str, int] | None = None) -> DataFacts:
     """Count the splits of a data set and look for images that two of them share; reads every image.
 
     Raises:
         DataError: the data set is wrong.
-        UnknownName: a key of its YAML is unknown.
+        UnknownName: a key of its YAML is unknown, or a split is declared that the data set does not have.
     """
-    splits = [load_dataset(source, split) for split in available_splits(source)]
+    names = available_splits(source)
+    for split in declared or {}:
+        if split not in names:
+            raise UnknownName("split", split, names)
+    splits = [load_dataset(source, split) for split in names]
     hashed = [_hashed(split) for split in splits]
     overlaps = []
     for (a, first), (b, second) in combinations(zip(splits, hashed, strict=True), 2):
@@ -269,6 +284,7 @@ def read_data(source: Path) -> DataFacts:
             SplitFacts(split=s.split, n_images=len(s), n_objects=s.n_objects, fingerprint=s.fingerprint) for s in splits
         ),
         overlaps=tuple(overlaps),
+        declared=dict(declared or {}),
     )
 
 

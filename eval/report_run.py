@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robust.errors import IntegrityError, UsageError
+from robust.eval.audit_run import audit_experiment
 from robust.eval.decision.decide import select
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.study import Study
 from robust.eval.evaluation_run import FOLDER, read_evidence, read_part
 from robust.eval.evidence.assemble import require_one_rule
+from robust.eval.evidence.findings import AuditEvidence
 from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.evidence.study import assemble_study
 from robust.eval.gallery import Drawn, Origin, draw_gallery
@@ -67,10 +69,20 @@ def collect_evidence(
         )
     merged = assemble_study(kept, missing)
     require_one_rule(merged)
+    merged = merged.model_copy(update={"audit": _audited(store, merged, None if run_ids else experiment)})
     if policy is None:
         return merged
+    merged = merged.model_copy(update={"policy_sha256": policy.sha256})
     homes = {c.key: run for run, part in zip(runs, parts, strict=True) for c in part.evidence.candidates}
     return refine(merged, policy, lambda candidate: stored_cells(store, homes[candidate.key], candidate))
+
+
+def _audited(store: Store, evidence: Evidence, experiment: str | None) -> AuditEvidence | None:
+    """Audit the whole experiment, or the trainings of the candidates; None when these were not trained here."""
+    trainings = tuple(c.training.run_id for c in evidence.candidates if c.training is not None)
+    if not trainings:
+        return None
+    return audit_experiment(store, experiment, () if experiment else trainings)
 
 
 def collect_gallery(

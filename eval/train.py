@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from robust import __version__
@@ -228,6 +229,7 @@ def _request(job: TrainJob, study: _Study, store: Store, threads: int) -> FitReq
         tags.VAL_DATA_SHA256: study.val.fingerprint,
         tags.BASE_WEIGHTS_SHA256: base.sha256,
         tags.VERSION: __version__,
+        tags.ULTRALYTICS: version("ultralytics"),
         tags.THREADS: str(threads),
     }
     run_id = store.create_run(study.experiment_id, job.name, tags=marks)

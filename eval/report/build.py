@@ -16,6 +16,7 @@ from robust.eval.decision.sentences import Told, difference
 from robust.eval.decision.study import Study
 from robust.eval.evidence.records import Evidence
 from robust.eval.report import (
+    audit_section,
     background,
     compared,
     conditions,
@@ -125,6 +126,9 @@ def build_context(
         split_table=background.split_table(view),
         leakage_table=background.leakage_table(view),
         variant_table=background.variant_table(view),
+        audit_note=audit_section.audit_note(view),
+        audit_table=audit_section.audit_table(view),
+        not_audited=audit_section.not_audited(view),
         method=background.method(),
         limits=background.limits(view),
         provenance=background.provenance(view, card_sha256(card)),

@@ -11,6 +11,8 @@ from robust.eval.report.context import Band, Chart, Label, Level, Line, Mark, Pl
 WIDE, NARROW, HEIGHT = 420.0, 300.0, 250.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 24.0, 44.0
 MARKER = 4.5
+ALONE = 0.05
+"""Room on both sides of an axis with one threshold."""
 CAP = 3.0
 """Half the length of the ends of a whisker."""
 LETTER, LABEL = 8.0, 12.0

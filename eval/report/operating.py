@@ -8,7 +8,7 @@ from robust.eval.decision.study import CLEAN, THRESHOLD_TOLERANCE, curve
 from robust.eval.evidence.records import CandidateEvidence, Curve, SweepEvidence
 from robust.eval.metrics.records import OperatingPoint, ThresholdConstraints
 from robust.eval.report.context import Fact, Row, Table
-from robust.eval.report.view import BRACKETS, NOT_MEASURED, View, number, whole
+from robust.eval.report.view import BRACKETS, NOT_MEASURED, View, number, threshold_text, whole
 
 RATES = ("Precision", "Recall", "F1", "False positives per image")
 COUNTS = ("Found (TP)", "False (FP)", "Missed (FN)")
@@ -50,7 +50,7 @@ def _certainty(sweep: SweepEvidence) -> tuple[Fact, ...]:
     facts += [Fact(f"Guarantee: {one.risk} ({one.method})", one.sentence) for one in sweep.certificates]
     if sweep.lrp is not None and sweep.lrp.threshold is not None:
         error = f"localisation recall precision error (oLRP {score(sweep.lrp.olrp)})"
-        facts.append(Fact("Second opinion", f"{sweep.lrp.threshold:.2f} has the smallest {error}"))
+        facts.append(Fact("Second opinion", f"{threshold_text(sweep.lrp.threshold)} has the smallest {error}"))
     facts += [Fact(f"Highest floor over the variants of {one.split}", one.reason) for one in sweep.max_min]
     return tuple(facts)
 
@@ -97,7 +97,9 @@ def threshold_table(view: View) -> Table:
         is_chosen = chosen is not None and abs(point.threshold - chosen) < THRESHOLD_TOLERANCE
         if is_chosen or abs(point.threshold / COARSE - round(point.threshold / COARSE)) < THRESHOLD_TOLERANCE:
             mark = " (chosen)" if is_chosen else ""
-            rows.append(_swept_row(view, place, f"{point.threshold:.2f}{mark}", "chosen" if is_chosen else ""))
+            rows.append(
+                _swept_row(view, place, f"{threshold_text(point.threshold)}{mark}", "chosen" if is_chosen else "")
+            )
     caption = (
         f"{view.name} by confidence threshold, clean images, {view.counts(view.judged_on)}. The choice was made on "
         "another split; this table is not for choosing again. In brackets: the 95 % interval at each threshold."

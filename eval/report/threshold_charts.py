@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from robust.eval.decision.claims import score
 from robust.eval.decision.study import CLEAN, curve
 from robust.eval.evidence.records import CandidateEvidence, Curve
-from robust.eval.report.charts import Axis, Series, absent, plot, rising_axis, unit_axis
+from robust.eval.report.charts import ALONE, Axis, Series, absent, plot, rising_axis, unit_axis
 from robust.eval.report.context import Chart, Row, Table
 from robust.eval.report.operating import swept
-from robust.eval.report.view import View, number
+from robust.eval.report.view import View, number, threshold_text
 
 BANDS = "Areas: the 95 % interval at each threshold on its own"
 NO_BANDS = "Areas: none, no intervals along the thresholds were measured"
@@ -30,20 +30,22 @@ def threshold_charts(view: View) -> tuple[Chart, ...]:
 
 def _x_axis(candidate: CandidateEvidence) -> Axis:
     low, high = candidate.sweep.start, candidate.sweep.stop
+    if low == high:  # one threshold still needs room on both sides
+        low, high = low - ALONE, high + ALONE
     steps = [low + (high - low) * i / 5 for i in range(6)]
     return Axis("confidence threshold", low, high, tuple((x, f"{x:.2f}") for x in steps))
 
 
 def _rules(candidate: CandidateEvidence) -> tuple[tuple[float, str], ...]:
     chosen = candidate.sweep.choice.threshold
-    return () if chosen is None else ((chosen, f"chosen {chosen:.2f}"),)
+    return () if chosen is None else ((chosen, f"chosen {threshold_text(chosen)}"),)
 
 
 def _series(name: str, style: str, found: Curve, rate: str, *, banded: bool = True) -> Series:
     """A line without markers, because its points are too close; its dashes tell it from others."""
     values = [swept(found, point, rate, place) for place, point in enumerate(found.points)]
     placed = list(zip(found.thresholds, values, strict=True))
-    points = tuple((x, value.value, f"{name} {score(value)} at {x:.2f}") for x, value in placed)
+    points = tuple((x, value.value, f"{name} {score(value)} at {threshold_text(x)}") for x, value in placed)
     band = tuple((x, value.low, value.high) for x, value in placed) if banded else ()
     return Series(name, style, points, marked=False, band=band)
 
@@ -107,6 +109,6 @@ def _table(view: View, name: str, series: Sequence[Series]) -> Table:
             columns += ["from", "to"]
             by_x += [{x: low for x, low, _ in one.band}, {x: high for x, _, high in one.band}]
     rows = tuple(
-        Row(f"{x:.2f}", tuple(number(values.get(x), "none") for values in by_x)) for x, _, _ in series[0].points
+        Row(threshold_text(x), tuple(number(values.get(x), "none") for values in by_x)) for x, _, _ in series[0].points
     )
     return Table(name, f"Numbers of the chart, {view.counts(view.judged_on)}", tuple(columns), rows)

@@ -124,13 +124,6 @@ def nearest(thresholds: Sequence[float], wanted: float, within: float) -> int | 
     return at if abs(thresholds[at] - wanted) <= within else None
 
 
-def threshold_text(threshold: float | None) -> str:
-    """Two decimals, or as many as it takes; ``none``."""
-    if threshold is None:
-        return "none"
-    return f"{threshold:.2f}" if abs(threshold - round(threshold, 2)) < THRESHOLD_TOLERANCE else f"{threshold:.6g}"
-
-
 def point_at(curve: Curve, place: int) -> OperatingPoint:
     """One point of a curve; ``curve.points[place]`` would make all of them each time."""
     tp = curve.tp[place]

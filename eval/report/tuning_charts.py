@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from robust.eval.decision.study import CLEAN
 from robust.eval.evidence.records import Curve
-from robust.eval.report.charts import NARROW, WIDE, Axis, Ends, Point, Series, plot, rising_axis, unit_axis
+from robust.eval.report.charts import ALONE, NARROW, WIDE, Axis, Ends, Point, Series, plot, rising_axis, unit_axis
 from robust.eval.report.context import Chart, Row, Table
 from robust.eval.report.tuning_cells import (
     RATES,
@@ -14,15 +14,13 @@ from robust.eval.report.tuning_cells import (
     bounded_cell,
     rate_at,
     size_words,
-    threshold_text,
 )
+from robust.eval.report.view import threshold_text
 
 LOOKS = {"precision": "a", "recall": "b", "f1": "c", "fppi": "e"}
 SHARES = ("precision", "recall", "f1")
 ROOM = 2.0
 """An axis reaches at most so many times its highest value: a band that goes further is cut off."""
-ALONE = 0.05
-"""Half the width of the axis of a sweep of a single threshold."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 from robust.eval.evidence.records import Curve
 from robust.eval.report.context import printable
-from robust.eval.report.tuning_cells import RATES, TuningSubject, interval_note, point_at, threshold_text
+from robust.eval.report.tuning_cells import RATES, TuningSubject, interval_note, point_at
+from robust.eval.report.view import threshold_text
 
 THOUSANDTHS = 1000
 """Rates are written as whole thousandths, rounded as in all tables, so that the script rounds nothing."""

@@ -20,9 +20,8 @@ from robust.eval.report.tuning_cells import (
     rate_at,
     rate_cells,
     size_words,
-    threshold_text,
 )
-from robust.eval.report.view import NOT_MEASURED, whole
+from robust.eval.report.view import NOT_MEASURED, threshold_text, whole
 
 COUNTS = ("Found (TP)", "False (FP)", "Missed (FN)")
 NOT_AGAIN = "It may be read, and not be used to choose again: then nothing would be left to judge on."

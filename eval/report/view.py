@@ -10,7 +10,7 @@ from robust.eval.decision.claims import interval, listed, plural, score
 from robust.eval.decision.comparison import winner_of
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Decision, Estimate
-from robust.eval.decision.study import Study
+from robust.eval.decision.study import THRESHOLD_TOLERANCE, Study
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.report.card import Card
 from robust.eval.report.context import Cell
@@ -70,8 +70,7 @@ class View:
 
     def threshold_of(self, candidate: CandidateEvidence | None) -> str:
         """The chosen threshold as text."""
-        chosen = candidate.sweep.choice.threshold if candidate else None
-        return f"{chosen:.2f}" if chosen is not None else "none"
+        return threshold_text(candidate.sweep.choice.threshold if candidate else None)
 
     @property
     def selection_words(self) -> str:
@@ -118,6 +117,13 @@ def _floor(inference: Mapping[str, float | int | str | bool | None], splits: Seq
     ends = listed([f"{value:.3g}" for value in sorted({min(lowest), max(lowest)})]).replace(" and ", " to ")
     words = f"all scores of the result files, which start at {ends}"
     return words + (" (cut off: the tail of the precision-recall curve is missing)" if max(lowest) > LOW_SCORE else "")
+
+
+def threshold_text(threshold: float | None) -> str:
+    """Two decimals, or as many as it takes; ``none``."""
+    if threshold is None:
+        return "none"
+    return f"{threshold:.2f}" if abs(threshold - round(threshold, 2)) < THRESHOLD_TOLERANCE else f"{threshold:.6g}"
 
 
 def number(value: Estimate | float | None, missing: str = "not defined") -> Cell:

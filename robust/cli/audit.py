@@ -30,6 +30,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     metavar="FILE",
     help="Numbers that people typed, as YAML; see docs/claims.md.",
 )
+@click.option(
+    "--declared",
+    multiple=True,
+    metavar="SPLIT=N",
+    help="How many images a document says a split has, such as train=128; held against --data.",
+)
 @options.as_json
 @click.option("--sarif", type=_FILE, metavar="FILE", help="Write the findings as SARIF, for code scanning.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write the checks as JUnit XML, for CI.")
@@ -94,13 +100,25 @@ def _experiment(given: dict[str, Any]) -> tuple[AuditEvidence, dict[str, Any]]:
 
     run_ids = given["run_ids"]
     experiment = None if run_ids else given["experiment"]
-    found = audit_experiment(Store.open(given["tracking_uri"]), experiment, run_ids, data=given["data"])
+    declared = dict(_split_count(text) for text in given["declared"])
+    if declared and given["data"] is None:
+        raise UsageError("--declared is held against the images of a data set.", fix="Name the data set with --data.")
+    store = Store.open(given["tracking_uri"])
+    found = audit_experiment(store, experiment, run_ids, data=given["data"], declared=declared)
     return found, {
         "experiment": experiment,
         "run_ids": list(run_ids),
         "n_runs": found.n_runs,
         "not_checked": found.not_checked,
     }
+
+
+def _split_count(text: str) -> tuple[str, int]:
+    """Split and number of images of ``--declared``."""
+    split, _, count = text.partition("=")
+    if not split or not count.isdecimal():
+        raise UsageError(f"--declared {text!r} is not SPLIT=N.", fix="Write it as --declared train=128.")
+    return split, int(count)
 
 
 def _counts(found: AuditEvidence) -> dict[str, int]:

@@ -127,7 +127,23 @@ def test_report_comes_from_the_store_rejects_what_finds_nothing_and_verifies(stu
     assert again["sha256"] == written["sha256"] and again["run_id"] == written["run_id"]
     verified = CliRunner().invoke(robust, ["verify", str(tmp_path / "report")])
     assert verified.exit_code == 0
+    evidence = json.loads((tmp_path / "report" / "evidence.json").read_text(encoding="utf-8"))
+    assert evidence["policy_sha256"] == written["decision"]["policy_sha256"]
+    assert evidence["audit"]["n_runs"] >= 2 and "best-epoch-last" in str(evidence["audit"])
     assert study.run("gate", "--experiment", "tiny").exit_code == 3
+
+
+def test_the_audit_of_a_study_holds_declared_images_against_the_data(study: Study) -> None:
+    audited = study.must("audit", "--experiment", "tiny", "--data", study.data, "--declared", "test=128")
+    (wrong,) = [one for one in audited["findings"] if one["rule"] == "split-counts"]
+    assert (wrong["severity"], set(wrong["numbers"].values()) >= {128, 5}) == ("error", True)
+    assert all(Store.open(study.uri).run(i).tags["robust.ultralytics"] for i in study.run_ids.values())
+
+
+@pytest.mark.parametrize("declared", ["train", "train=", "=4", "train=many", "nowhere=3"])
+def test_a_declaration_that_cannot_be_read_is_refused(study: Study, declared: str) -> None:
+    result = study.run("audit", "--experiment", "tiny", "--data", study.data, "--declared", declared)
+    assert result.exit_code == 2 and declared.partition("=")[0] in result.stderr
 
 
 def test_report_on_one_run_leaves_the_others_out(study: Study, tmp_path: Path) -> None:

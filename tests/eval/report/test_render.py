@@ -35,6 +35,7 @@ SECTIONS = (
     "Decision",
     "Next steps",
     "Data",
+    "Training evidence",
     "Method and definitions",
     "Limits and what was not evaluated",
     "Provenance",

@@ -17,7 +17,7 @@ from robust.eval.metrics.records import ThresholdConstraints
 from robust.eval.report.context import Cell, Table
 from robust.eval.report.render import environment
 from robust.eval.report.tuning import EXTENTS, TuningContext, TuningSection, build_tuning
-from robust.eval.report.tuning_cells import TuningSubject, rate_at, threshold_text
+from robust.eval.report.tuning_cells import TuningSubject, rate_at
 from robust.eval.report.tuning_render import (
     render_tuning_html,
     render_tuning_markdown,
@@ -25,6 +25,7 @@ from robust.eval.report.tuning_render import (
     script_source,
     tuning_documents,
 )
+from robust.eval.report.view import threshold_text
 
 from .tuning_subjects import Page, formula_subjects, measured_subject, page_data, renamed
 
