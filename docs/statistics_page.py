@@ -1,9 +1,9 @@
-"""Write the tables of docs/statistics.md from docs/coverage.json.
+"""Write the tables of docs/statistics.md from docs/coverage.json and docs/decision_study.json.
 
     python docs/statistics_page.py              renews the tables of the page
     python docs/statistics_page.py RESULTS      prints those of other results of tests/bench/coverage_study.py
 
-A test compares page and results.
+Tests compare page and results.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent
-RESULTS, PAGE = DOCS / "coverage.json", DOCS / "statistics.md"
+RESULTS, DECISIONS, PAGE = DOCS / "coverage.json", DOCS / "decision_study.json", DOCS / "statistics.md"
 START = "<!-- Tables made by docs/statistics_page.py from docs/coverage.json; do not edit. -->"
 END = "<!-- End of the tables. -->"
+DECISIONS_START = "<!-- Table made by docs/statistics_page.py from docs/decision_study.json; do not edit. -->"
+DECISIONS_END = "<!-- End of the table of decisions. -->"
 BARS = {10: (0.88, 1.0), 50: (0.925, 0.97), 200: (0.925, 0.97)}
 """Images -> where the coverage should lie; fixed before the study was run."""
 FEW = 100
@@ -169,17 +171,45 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (header, ["---"] * len(header), *rows)) + "\n"
 
 
-def current(page: str, results: Row) -> str:
-    """The page with the tables of these results between the two marks.
+def decisions(results: Row) -> str:
+    """What became of simulated studies, as Markdown."""
+    rows = results["scenarios"]
+    header = ("", *(row["name"] for row in rows))
+    levels = [" and ".join(dict.fromkeys(f"{level:.3f}" for level in row["AP50"])) for row in rows]
+    gates = list(dict.fromkeys(gate for row in rows for gate in row["passed"]))
+    lines = [
+        ("studies", *(f"{row['studies']:,}" for row in rows)),
+        ("images of val and test", *(f"{row['val']}, {row['test']}" for row in rows)),
+        ("true AP50 of the candidates", *levels),
+        ("true AP50 of the starting weights", *(f"{row['baseline_AP50']:.3f}" for row in rows)),
+        ("**PROMOTE**", *(f"**{_percent(row['promoted'])} ± {_percent(row['promoted_se'])}**" for row in rows)),
+        *((word, *(_share(row, row["verdicts"][word]) for row in rows)) for word in ("HOLD", "REJECT")),
+        *((f"gate passed: {gate}", *(_share(row, row["passed"].get(gate, 0)) for row in rows)) for gate in gates),
+    ]
+    return _table(header, lines)
+
+
+def _share(row: Row, n: int) -> str:
+    return _percent(n / row["studies"])
+
+
+def current(page: str, results: Row, decided: Row) -> str:
+    """The page with the tables of these results between their marks.
 
     Raises:
         ValueError: the marks are not there.
     """
-    if page.count(START) != 1 or page.count(END) != 1:
-        raise ValueError(f"{PAGE.name} must hold {START} and {END}")
-    before, rest = page.split(START)
-    after = rest.split(END)[1]
-    return f"{before}{START}\n\n{tables(results)}\n{END}{after}"
+    page = _between(page, (START, END), tables(results))
+    return _between(page, (DECISIONS_START, DECISIONS_END), decisions(decided))
+
+
+def _between(page: str, marks: tuple[str, str], text: str) -> str:
+    start, end = marks
+    if page.count(start) != 1 or page.count(end) != 1:
+        raise ValueError(f"{PAGE.name} must hold {start} and {end}")
+    before, rest = page.split(start)
+    after = rest.split(end)[1]
+    return f"{before}{start}\n\n{text}\n{end}{after}"
 
 
 def main() -> int:
@@ -187,8 +217,8 @@ def main() -> int:
     if len(sys.argv) > 1:
         sys.stdout.write(tables(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
         return 0
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    PAGE.write_text(current(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    results, decided = (json.loads(path.read_text(encoding="utf-8")) for path in (RESULTS, DECISIONS))
+    PAGE.write_text(current(PAGE.read_text(encoding="utf-8"), results, decided), encoding="utf-8")
     sys.stdout.write(f"{PAGE}\n")
     return 0
 
