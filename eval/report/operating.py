@@ -50,7 +50,7 @@ def _certainty(sweep: SweepEvidence) -> tuple[Fact, ...]:
     facts += [Fact(f"Guarantee: {one.risk} ({one.method})", one.sentence) for one in sweep.certificates]
     if sweep.lrp is not None and sweep.lrp.threshold is not None:
         error = f"localisation recall precision error (oLRP {score(sweep.lrp.olrp)})"
-        facts.append(Fact("Second opinion", f"{threshold_text(sweep.lrp.threshold)} has the smallest {error}"))
+        facts.append(Fact("Second opinion", f"{sweep.lrp.threshold:.3f} has the smallest {error}"))
     facts += [Fact(f"Highest floor over the variants of {one.split}", one.reason) for one in sweep.max_min]
     return tuple(facts)
 
