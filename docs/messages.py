@@ -14,6 +14,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
@@ -31,6 +32,8 @@ NOT_IN_REPORTS = {
     "pdf.py", "printed.py", "render.py", "replicates.py", "sarif.py", "statement.py", "typed_claims.py",
 }  # fmt: skip
 """Modules of the packages below whose words are for machines, terminals or programmers."""
+EXTRA = ROOT / "docs" / "messages.txt"
+"""Words and patterns that are put together from several places of the source, or are single words there."""
 PACKAGES = ("decision", "report", "metrics", "evidence", "audit")
 
 _PLACE = re.compile(r"\{(\w*)\}")
@@ -50,34 +53,40 @@ def numbered(template: str) -> str:
     return _PLACE.sub(place, template)
 
 
-def messages(sources: Iterable[Path]) -> dict[str, list[str]]:
-    """Find the messages of Python modules and Jinja2 templates.
+@dataclass
+class Message:
+    """What is known of a message: the files that hold it, and whether it is a number of things ("{0} images")."""
+
+    files: list[str] = field(default_factory=list)
+    is_count: bool = False
+
+
+def messages(sources: Iterable[Path]) -> dict[str, Message]:
+    """Find the messages of Python modules and Jinja2 templates, in order of appearance.
 
     Args:
         sources: Files whose names end in ``.py`` or ``.j2``.
-
-    Returns:
-        Message -> names of the files that hold it, in order of appearance.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[str, Message] = {}
     for path in sources:
         text = path.read_text(encoding="utf-8")
-        for template in _of_template(text) if path.suffix == ".j2" else _of_module(text):
-            places = found.setdefault(template, [])
-            if path.name not in places:
-                places.append(path.name)
+        for template, is_count in _of_template(text) if path.suffix == ".j2" else _of_module(text):
+            message = found.setdefault(template, Message())
+            message.is_count = message.is_count or is_count
+            if path.name not in message.files:
+                message.files.append(path.name)
     return found
 
 
-def _of_template(text: str) -> Iterator[str]:
+def _of_template(text: str) -> Iterator[tuple[str, bool]]:
     """What templates say themselves: arguments of ``_("...")``."""
     tree = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=True).parse(text)
     for call in tree.find_all(nodes.Call):
         if isinstance(call.node, nodes.Name) and call.node.name == "_" and isinstance(call.args[0], nodes.Const):
-            yield str(call.args[0].value)
+            yield str(call.args[0].value), False
 
 
-def _of_module(text: str) -> Iterator[str]:
+def _of_module(text: str) -> Iterator[tuple[str, bool]]:
     collector = _Collector()
     collector.visit(ast.parse(text))
     yield from collector.found
@@ -87,7 +96,7 @@ class _Collector(ast.NodeVisitor):
     """Collects strings that read like words, and passes over docstrings, annotations and errors."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self.found: list[tuple[str, bool]] = []
 
     def visit_Raise(self, node: ast.Raise) -> None:
         """Errors are told on the terminal."""
@@ -101,8 +110,10 @@ class _Collector(ast.NodeVisitor):
         """Nor do those of arguments."""
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
-        """Keys and ``Literal[...]`` are no words for readers, but what they are taken from may hold some."""
+        """Keys are no words for readers, but ``Literal[...]`` may list some."""
         self.visit(node.value)
+        if isinstance(node.value, ast.Name) and node.value.id == "Literal":
+            self.visit(node.slice)
 
     def visit_Expr(self, node: ast.Expr) -> None:
         """A string that stands alone documents something."""
@@ -112,9 +123,11 @@ class _Collector(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         """Errors that are made without being raised at once are told on the terminal too; nouns have two forms."""
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name == "plural" and isinstance(node.args[-1], ast.Constant):
-            noun = node.args[-1].value
-            self.found += [f"{{0}} {noun}", f"{{0}} {noun}s"]
+        if name in {"plural", "counted"} and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
+            forms = [str(arg.value) for arg in node.args[1:] if isinstance(arg, ast.Constant)]
+            forms = forms if len(forms) > 1 else [forms[0], f"{forms[0]}s"]
+            self.found += [(f"{{0}} {form}", True) for form in forms]
+            self.visit(node.args[0])
         elif name not in _OUTSIDE:
             self.generic_visit(node)
 
@@ -134,9 +147,9 @@ class _Collector(ast.NodeVisitor):
 
     def _keep(self, text: str) -> None:
         words = _PLACE.sub(" ", text)
-        is_label = re.fullmatch(r"[A-Z][a-z]+[a-z ]*", text) is not None
+        is_label = re.fullmatch(r"[A-Z][a-z]+[a-z -]*", text) is not None
         if _WORDS.search(words) and (is_label or " " in text.strip()) and "\n" not in text:
-            self.found.append(numbered(text))
+            self.found.append((numbered(text), False))
 
 
 def sources() -> list[Path]:
@@ -146,20 +159,23 @@ def sources() -> list[Path]:
     return [path for path in (*modules, *templates) if path.name not in NOT_IN_REPORTS]
 
 
-def all_messages() -> dict[str, list[str]]:
+def all_messages() -> dict[str, Message]:
     """Every message with the files that hold it, those of the policy that ships included."""
     found = messages(sources())
     policy = yaml.safe_load(POLICY.read_text(encoding="utf-8"))
     for text in (policy["objective"]["statement"], *(gate["name"] for gate in policy["gates"])):
-        found.setdefault(text, []).append(POLICY.name)
+        found.setdefault(text, Message()).files.append(POLICY.name)
+    for text in EXTRA.read_text(encoding="utf-8").splitlines():
+        found.setdefault(text, Message()).files.append(EXTRA.name)
     return found
 
 
 def template_catalogue() -> Catalog:
     """The messages without translations."""
     made = Catalog(project="robust", fuzzy=False)
-    for message, files in all_messages().items():
-        made.add(message, locations=[(name, 0) for name in files])
+    for text, message in all_messages().items():
+        flags = ["count"] if message.is_count else []
+        made.add(text, locations=[(name, 0) for name in message.files], flags=flags)
     return made
 
 

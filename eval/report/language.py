@@ -33,19 +33,24 @@ NOT_WORDS = frozenset(
 """Fields of the context that hold no words: they are for the browser."""
 
 _PLACE = re.compile(r"\{(\d+)\}")
-_NUMBER = re.compile(r"(?<![\w.,/-])[+-]?\d[\d,]*(?:\.\d+)?(?![\w/]|[.,-]\d)")
+_PAIR = re.compile(r"\{\d+\} \{\d+\}")
+_NUMBER = re.compile(r"(?<![\w.,/-])[+-]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w/]|[.,-]\d)")
 _DATE = re.compile(r"(?<![\w-])(\d{4})-(\d{2})-(\d{2})(?![\w-])")
 TERMS = frozenset(
     {
         "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl", "F1", "IoU", "MR-2",
         "MR^-2", "mPC", "rPC", "mPC AP50", "rPC AP50", "mPC AP", "rPC AP", "D-ECE", "LaECE", "LRP", "oLRP", "NMS",
         "TP", "FP", "FN", "TIDE", "COCO", "MLflow", "PROMOTE", "REJECT", "HOLD", "px", "MB", "ms", "sd", "FPPI", "p",
-        "lr0", "imgsz", "seed", "batch", "epochs", "optimizer", "Box", "Cls", "Both", "Dupe", "Bkg", "Miss",
+        "lr0", "imgsz", "mAP", "mAP50", "mAP50-95", "batch", "epochs", "optimizer",
+        "Box", "Cls", "Both", "Dupe", "Bkg", "Miss",
     }
 )  # fmt: skip
 """Terms of the field, the same in every language."""
 
 _LETTER = re.compile(r"[^\W\d_]")
+_COUNT = r"([\d,.]+|unknown number of)"
+_HASH = re.compile(r"[0-9a-f]{8,64}(\.\.\.)?")
+_LEAD = re.compile(r"^[;:,.]\s")  # what joins a fragment to the text before it
 _BRACKETED = re.compile(r"(.*?)([\[(])((?:[^\[\]()]|\([^()]*\)|\[[^\[\]]*\])*)([\])])(.*)", re.DOTALL)
 _SENTENCES = (". ", "; ")
 _GLUE = (*_SENTENCES, ": ", ", ", " and ", " - ")
@@ -54,25 +59,50 @@ _GLUE = (*_SENTENCES, ": ", ", ", " and ", " - ")
 
 @dataclass(frozen=True)
 class Template:
-    """A message with places: its pattern, what must be in a text for it to fit, and its translation."""
+    """A message with places: its patterns, what must be in a text for it to fit, and its translation."""
 
-    pattern: re.Pattern[str]
+    patterns: tuple[re.Pattern[str], ...]
+    places: tuple[int, ...]
     needed: str
     weight: int
     words: str
 
     @classmethod
-    def of(cls, message: str, words: str) -> Template:
-        """Compile a message such as "{0} of {1} gates passed"."""
+    def of(cls, message: str, words: str, *, is_count: bool = False) -> Template:
+        """Compile a message such as "{0} of {1} gates passed"; that of a count, "{0} gates", fits only with a number.
+
+        Two places with nothing but a space between them are one: where one value ends, no pattern can tell.
+        """
+        for pair in _PAIR.findall(message):
+            if pair in words:
+                first = pair.partition(" ")[0]
+                message, words = message.replace(pair, first), words.replace(pair, first)
         parts = _PLACE.split(message)
-        literals = parts[::2]
-        pattern = "".join(re.escape(part) if i % 2 == 0 else "(.*?)" for i, part in enumerate(parts))
-        return cls(re.compile(pattern, re.DOTALL), max(literals, key=len), sum(map(len, literals)), words)
+        literals, numbers = parts[::2], [int(number) for number in parts[1::2]]
+        # short values first, then a long one in one of the places, then long ones everywhere
+        ways = [set[int]()] + [{i} for i in range(len(numbers))] * (len(numbers) > 1) + [set(range(len(numbers)))]
+        patterns = [_COUNT + re.escape(literals[1])] if is_count else [_pattern(literals, long) for long in ways]
+        compiled = tuple(re.compile(pattern, re.DOTALL) for pattern in patterns)
+        return cls(compiled, tuple(numbers), max(literals, key=len), sum(map(len, literals)), words)
+
+    def fit(self, text: str) -> Iterator[tuple[str, ...]]:
+        """The values that a text has in the places, where it fits; one or two ways."""
+        found = dict.fromkeys(match.groups() for pattern in self.patterns if (match := pattern.fullmatch(text)))
+        yield from found
 
     def fill(self, values: Iterable[str]) -> str:
-        """The translation with its values."""
-        known = list(values)
+        """The translation with its values, which come in the order of the message."""
+        known = dict(zip(self.places, values, strict=True))
         return _PLACE.sub(lambda place: known[int(place.group(1))], self.words)
+
+
+def _pattern(literals: list[str], long: set[int]) -> str:
+    """What texts of a message look like: its literals, and values between them, some as long as they can be."""
+    places = ["(.*)" if i in long else "(.*?)" for i in range(len(literals) - 1)]
+    parts = [re.escape(literals[0])]
+    for place, literal in zip(places, literals[1:], strict=True):
+        parts += [place, re.escape(literal)]
+    return "".join(parts)
 
 
 @dataclass(frozen=True)
@@ -89,6 +119,28 @@ class Catalogue:
     whole: Mapping[str, str]
     templates: tuple[Template, ...]
 
+    @classmethod
+    def of(cls, lang: str, messages: Mapping[str, str], counts: frozenset[str] = frozenset()) -> Catalogue:
+        """Sort messages and their translations; white space at their ends belongs to where they are put together.
+
+        Args:
+            lang: Of the translations.
+            messages: Message -> translation; one that is empty is left out.
+            counts: Messages that are a number of things.
+        """
+        known = {message.strip(): words.strip() for message, words in messages.items() if words.strip()}
+        known |= {_LEAD.sub("", message): _LEAD.sub("", words) for message, words in known.items()}
+        templates = [
+            Template.of(message, words, is_count=message in counts)
+            for message, words in known.items()
+            if _PLACE.search(message)
+        ]
+        return cls(
+            lang,
+            {message: words for message, words in known.items() if not _PLACE.search(message)},
+            tuple(sorted(templates, key=lambda template: -template.weight)),
+        )
+
 
 @cache
 def catalogue(lang: str) -> Catalogue:
@@ -104,13 +156,9 @@ def catalogue(lang: str) -> Catalogue:
     if lang not in LANGUAGES:
         raise UnknownName("language", lang, LANGUAGES)
     text = files("robust.templates").joinpath(f"locale/{lang}.po").read_bytes()
-    known = {str(m.id): str(m.string) for m in read_po(text.splitlines(keepends=True)) if m.id and m.string}
-    templates = [Template.of(message, words) for message, words in known.items() if _PLACE.search(message)]
-    return Catalogue(
-        lang,
-        {message: words for message, words in known.items() if not _PLACE.search(message)},
-        tuple(sorted(templates, key=lambda template: -template.weight)),
-    )
+    found = [message for message in read_po(text.splitlines(keepends=True)) if message.id]
+    counts = frozenset(str(message.id) for message in found if "count" in message.flags)
+    return Catalogue.of(lang, {str(message.id): str(message.string) for message in found}, counts)
 
 
 @dataclass
@@ -148,7 +196,7 @@ class Translator:
 
     def _find(self, text: str) -> str | None:
         core = text.strip()
-        if core in self.names or core in TERMS or not core:
+        if core in self.names or core in TERMS or not core or _HASH.fullmatch(core):
             return text
         if text in self.catalogue.whole:
             return self.catalogue.whole[text]
@@ -164,27 +212,37 @@ class Translator:
             values = self._all(parts)
             if values is not None:
                 yield template.fill(values)
-        found = _BRACKETED.fullmatch(text)
-        if found is not None:
-            before, opening, inside, closing, after = found.groups()
-            values = self._all((before, inside, after))
-            if values is not None:
-                yield f"{values[0]}{opening}{self._listed(values[1], opening)}{closing}{values[2]}"
+        yield from self._bracketed(text)
         for glue in _GLUE:
             for halves in _halves(text, glue):
                 values = self._all(halves)
                 if values is not None:
                     yield joined(glue, self.catalogue.lang).join(values)
-        for first, rest in _halves(text, " "):  # "AP50 0.612", "base@320 0.613"
-            if first in TERMS or first in self.names:
-                words = self._whole(rest)
-                if words is not None:
-                    yield f"{first} {words}"
+        yield from self._ended(text)
+
+    def _bracketed(self, text: str) -> Iterator[str]:
+        found = _BRACKETED.fullmatch(text)
+        values = self._all((found[1], found[3], found[5])) if found else None
+        if found and values:
+            yield f"{values[0]}{found[2]}{self._listed(values[1], found[2])}{found[4]}{values[2]}"
+
+    def _ended(self, text: str) -> Iterator[str]:
+        """Text that ends with a full stop, or starts with a name, a symbol or a message: "AP50 0.612", "? FAIL"."""
+        if text.endswith(".") and (words := self._whole(text[:-1])) is not None:
+            yield f"{words}."
+        for first, last in _halves(text, " "):
+            if self._is_value(first) or not _LETTER.search(last):
+                values = self._all((first, last))
+                if values is not None:
+                    yield " ".join(values)
+
+    def _is_value(self, text: str) -> bool:
+        return text in TERMS or text in self.names or text in self.catalogue.whole or not _LETTER.search(text)
 
     def _fitting(self, text: str) -> Iterator[tuple[Template, tuple[str, ...]]]:
         for template in self.catalogue.templates:
-            if template.needed in text and (found := template.pattern.fullmatch(text)):
-                yield template, found.groups()
+            if template.needed in text:
+                yield from ((template, parts) for parts in template.fit(text))
 
     def _all(self, parts: Iterable[str]) -> list[str] | None:
         """The translations of all parts; None as soon as one has none."""
@@ -255,7 +313,9 @@ def localised(text: str, lang: str) -> str:
 
         return format_date(date(*map(int, found.groups())), "long", locale=lang)
 
-    return _NUMBER.sub(number, _DATE.sub(day, text)).replace(" %", "\u00a0%")
+    if lang == "fr":  # where the comma is the decimal mark, it cannot stand between numbers
+        text = re.sub(r"(?<=\d), (?=[+-]?\d)", " ; ", text)
+    return re.sub(r"(?<=\d) ?%", "\u00a0%" if lang == "fr" else "%", _NUMBER.sub(number, _DATE.sub(day, text)))
 
 
 def translate(value: Value, translator: Translator) -> Value:
@@ -272,3 +332,21 @@ def translate(value: Value, translator: Translator) -> Value:
         if f.name not in NOT_WORDS
     }
     return dataclasses.replace(value, **changed)
+
+
+def in_language(context: Value, lang: str, names: frozenset[str]) -> tuple[Value, Translator | None]:
+    """A finished context in a language, and the translator that made it; in English as it is.
+
+    Args:
+        context: A frozen record of finished texts with a field ``lang``.
+        lang: Code of the language.
+        names: What stays as it is, from `robust.eval.report.names.report_names`.
+
+    Raises:
+        UnknownName: there is no catalogue of that language.
+    """
+    if lang == ENGLISH:
+        return context, None
+    translator = Translator(catalogue(lang), names)
+    made = translate(context, translator)
+    return dataclasses.replace(made, lang=lang), translator  # type: ignore[type-var]

@@ -1,0 +1,47 @@
+"""Names of a report: texts that are the same in every language, because they name a thing and tell nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from robust.corruptions.records import CLEAN
+from robust.eval.decision.policy import Policy
+from robust.eval.evidence.records import CandidateEvidence, Evidence
+from robust.eval.report.card import Card
+
+
+def report_names(evidence: Evidence, policy: Policy, card: Card) -> frozenset[str]:
+    """Runs, configurations, classes, splits, variants, settings and their values, and what people wrote."""
+    found = {evidence.experiment, evidence.data.name, evidence.suite.name, policy.name, *evidence.data.categories}
+    found |= {split.split for split in evidence.data.splits} | {"train", "val", "test", CLEAN, policy.judged_on}
+    for variant in evidence.suite.variants:
+        found |= {variant.name, variant.corruption, *variant.parameters, *map(str, variant.parameters.values())}
+    found |= set(evidence.suite.trained_on)
+    for gate in policy.model_dump()["gates"]:
+        found |= {str(gate["corruption"])} if gate.get("corruption") else set()
+        found |= {*(gate.get("corruptions") or ()), *(gate.get("required") or ())}
+        found |= {f"{name}/{severity}" for name in gate.get("corruptions") or () for severity in range(1, 6)}
+    for candidate in evidence.candidates:
+        found |= set(_of(candidate))
+    found |= {missing.name for missing in evidence.not_evaluated}
+    if evidence.audit is not None:
+        found |= {*evidence.audit.rules, *evidence.audit.not_checked}
+        found |= {name for finding in evidence.audit.findings for name in (finding.rule, *finding.runs)}
+    found |= {*evidence.environment, *evidence.environment.values()}
+    found |= {text for waiver in policy.waivers for text in (waiver.author, waiver.reason)}
+    for value in card.model_dump().values():
+        found |= {text.strip() for text in ((value,) if isinstance(value, str) else value or ())}
+    return frozenset(text for text in found if text)
+
+
+def _of(candidate: CandidateEvidence) -> Iterator[str]:
+    configuration = candidate.configuration
+    yield from (candidate.name, candidate.key, candidate.weights_sha256, configuration.label)
+    yield from (str(value) for value in (configuration.model, configuration.optimizer, configuration.data) if value)
+    if candidate.baseline:
+        yield candidate.baseline
+    yield from candidate.inference
+    yield from (value for value in candidate.inference.values() if isinstance(value, str))
+    if candidate.training is not None:
+        yield from (candidate.training.run_id, candidate.training.run_name)
+        yield from candidate.training.parameters.values()
