@@ -8,7 +8,8 @@ from pathlib import Path
 
 from robust.errors import UsageError
 from robust.eval.decision.records import Decision
-from robust.eval.report.files import verify_report
+from robust.eval.report.files import VerifiedReport, verify_report
+from robust.eval.report.pdf import PDF
 from robust.eval.report_inputs import Inputs, check_data, check_predictions, check_weights
 from robust.eval.signing import Approvals, check_approvals, trusted_keys
 
@@ -68,12 +69,13 @@ def verify(folder: Path, given: Given = NOTHING, *, required: int | None = None)
         IntegrityError: something does not fit; the file is named.
         UsageError: the folder holds no report, or something that was given cannot be read.
     """
-    report = verify_report(folder)
+    report = verify_report(folder, reprint=True)
     trusted = trusted_keys(given.public_keys) if given.public_keys else None
     approvals = check_approvals(folder, report, trusted, required=required)
     if given.predictions is not None and not given.predictions.is_dir():
         raise UsageError(f"{given.predictions} is no folder.", fix="Give the cell cache or a folder of artifacts.")
     found: Sequence[Inputs] = (
+        _pdf(report),
         check_weights(report.manifest, given.weights),
         check_data(report.manifest, given.data, given.recorded),
         check_predictions(report.evidence, given.predictions),
@@ -86,3 +88,16 @@ def verify(folder: Path, given: Given = NOTHING, *, required: int | None = None)
         approvals=approvals,
         keys_given=trusted is not None,
     )
+
+
+def _pdf(report: VerifiedReport) -> Inputs:
+    """What is known of the PDF beyond its hash, in words."""
+    if PDF not in report.files:
+        return Inputs((), ())
+    if report.same_pdf:
+        return Inputs((f"{PDF}: printed again, the same bytes",), ())
+    why = (
+        "WeasyPrint is not installed here" if report.same_pdf is None else "its version or the fonts may be others here"
+    )
+    told = "was not printed again" if report.same_pdf is None else "printed again has other bytes"
+    return Inputs((), (f"{PDF} beyond its hash; it {told}: {why}",))

@@ -3,18 +3,23 @@
 // No network, no storage, no markup from text: names enter the page as text alone.
 (() => {
   const RATES = ["precision", "recall", "f1", "fppi"];
+  const LANGUAGE = document.documentElement.lang || "en";
+  const WORDS = new Intl.Collator(LANGUAGE, { numeric: true }); // night/2 before night/10
+  const mark = (kind) => new Intl.NumberFormat(LANGUAGE).formatToParts(12345.6).find((part) => part.type === kind).value;
+  const [GROUP, DECIMAL] = ["group", "decimal"].map(mark);
 
   // ---- sortable tables -------------------------------------------------------------------------------------------
 
   const AFTER = { 0: 1, 1: -1, "-1": 0 }; // unsorted, rising, falling, and unsorted again
-  const LEADING = /^[-+]?\d[\d,]*(\.\d+)?/;
+  const LEADING = /^([<>]?) ?([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?![\w-]|\.\d)/; // not the start of a hash or a date
+  const BEYOND = { "": 0, "<": -1e-9, ">": 1e-9 }; // "> 2" lies above "2"
 
   /** What a cell sorts by: its first number, else its text; nothing when it is missing. */
   function sortKey(cell) {
     const text = cell.textContent.trim();
     if (!text || cell.classList.contains("missing")) return null;
-    const found = LEADING.exec(text);
-    return found ? Number(found[0].replaceAll(",", "")) : text;
+    const found = LEADING.exec(text.replaceAll(GROUP, "").replaceAll(DECIMAL, "."));
+    return found ? Number(found[2]) + BEYOND[found[1]] : text;
   }
 
   /** Numbers before texts; what is missing comes last, whichever way is up. */
@@ -22,7 +27,7 @@
     if (a === null || b === null) return (a === null) - (b === null);
     if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
     if (typeof a === "number") return direction * (a - b);
-    return direction * (a < b ? -1 : a > b ? 1 : 0);
+    return direction * WORDS.compare(a, b);
   }
 
   /** Give each heading a button: rising, falling, as it was. Returns a function that sorts again. */
@@ -55,6 +60,8 @@
       });
       heading.append(button);
     });
+    window.addEventListener("beforeprint", () => body.append(...original)); // paper shows what was written
+    window.addEventListener("afterprint", apply);
     return (rows) => {
       original = rows || original;
       apply();
@@ -65,7 +72,7 @@
 
   /** Thousandths as text: 312 is 0.312. The rounding was done where the tables were written. */
   function rateText(thousandths) {
-    return (thousandths / 1000).toFixed(3);
+    return (thousandths / 1000).toFixed(3).replace(".", DECIMAL);
   }
 
   function rateCell(rate, place) {
@@ -87,7 +94,8 @@
     cell.className = "number";
     const change = chosen === null ? 0 : count - chosen;
     const sign = change > 0 ? "+" : "";
-    cell.textContent = change ? `${count.toLocaleString("en")} (${sign}${change})` : count.toLocaleString("en");
+    const text = count.toLocaleString(LANGUAGE);
+    cell.textContent = change ? `${text} (${sign}${change})` : text;
     return cell;
   }
 
@@ -118,7 +126,7 @@
       const highest = Math.min(...[...drawing.querySelectorAll(".grid line")].map((l) => Number(l.getAttribute("y1"))));
       let line = drawing.querySelector(".here");
       if (!line) {
-        line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+        line = document.createElementNS(drawing.namespaceURI, "line");
         line.setAttribute("class", "here");
         drawing.append(line);
       }

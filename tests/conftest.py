@@ -21,7 +21,7 @@ _FIXED = {
     "DO_NOT_TRACK": "1",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_KEPT = ("ROBUST_SHARED",)  # where the real data lies
+_KEPT = ("ROBUST_SHARED", "ROBUST_RENEW_GOLDEN")  # where the real data lies; whether to rewrite the golden reports
 
 # Here rather than in a fixture: libraries read these once, when a test module first imports them.
 for name in [name for name in os.environ if name.startswith(("ROBUST_", "MLFLOW_", "YOLO_"))]:

@@ -51,6 +51,7 @@ from robust.eval.report.pr_chart import pr_charts
 from robust.eval.report.reliability import reliability_charts
 from robust.eval.report.seed_charts import seed_charts
 from robust.eval.report.severity_charts import degradation_charts
+from robust.eval.report.slider import make_slider
 from robust.eval.report.threshold_charts import threshold_charts
 from robust.eval.report.view import View
 
@@ -72,7 +73,7 @@ def build_context(
         IntegrityError: the gallery does not belong to the evidence.
     """
     view = View(Study(evidence), policy, decision, card)
-    study = view.study
+    study, slider = view.study, make_slider(view)
     context = ReportContext(
         lang="en",
         title="Promotion decision",
@@ -90,6 +91,8 @@ def build_context(
         operating_table=operating.operating_table(view),
         threshold_table=operating.threshold_table(view),
         threshold_charts=threshold_charts(view),
+        slider_data=slider.data,
+        slider_note=slider.note,
         degradation_note=degradation.degradation_note(view),
         degradation_table=degradation.degradation_table(view),
         degradation_facts=degradation.degradation_facts(view),

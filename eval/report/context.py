@@ -282,6 +282,8 @@ class ReportContext:
     operating_table: Annotated[Table, "precision, recall, F1, false positives per image at that threshold, by variant"]
     threshold_table: Annotated[Table, "what neighbouring thresholds give on clean images of the judging split"]
     threshold_charts: Annotated[tuple[Chart, ...], "precision, recall, F1, and false positives per image by threshold"]
+    slider_data: Annotated[Code, "JSON for the slider, the proposed candidate first; empty when nothing was swept"]
+    slider_note: Annotated[str, "what the slider moves, what stays, and what it leaves out; empty without one"]
     degradation_note: Annotated[str, "how to read the degradation table"]
     degradation_table: Annotated[Table, "metric by corruption and severity, candidate and baseline"]
     degradation_facts: Annotated[tuple[Fact, ...], "worst corruption and worst variant, candidate and baseline"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import stat
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from robust.eval.report.manifest import (
     sha256_of,
 )
 from robust.eval.report.model_card import to_model_card
+from robust.eval.report.pdf import PDF, printed_again, to_pdf
 from robust.eval.report.render import render_html, render_markdown, render_summary
 from robust.eval.report.statement import to_statement
 from robust.eval.yaml_file import parse_yaml
@@ -61,6 +62,7 @@ class ReportFiles:
         decision: What it says.
         sha256: Hex digest of the HTML file.
         summary: A few lines of Markdown.
+        pdf: The document for paper and archives; None when it was not asked for.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class ReportFiles:
     decision: Decision
     sha256: str
     summary: str
+    pdf: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class VerifiedReport:
         decision: What was decided.
         manifest: The hashes of its files, and of weights, data and predictions.
         manifest_sha256: Hex digest of the manifest.
+        same_pdf: Whether the PDF, printed again, has the same bytes; None when it was not, or there is none.
     """
 
     evidence: Evidence
@@ -89,11 +93,12 @@ class VerifiedReport:
     decision: Decision
     manifest: Manifest
     manifest_sha256: str
+    same_pdf: bool | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
         """Names of the files that were checked."""
-        return (*SOURCES, *PRODUCTS)
+        return tuple(name for name in (*SOURCES, *PRODUCTS, PDF) if name in self.manifest.files)
 
     @property
     def sha256(self) -> dict[str, str]:
@@ -109,6 +114,7 @@ def write_report(
     *,
     today: date | None = None,
     gallery: Gallery = NO_GALLERY,
+    pdf: bool = False,
 ) -> ReportFiles:
     """Decide, render and write ``report.html``, ``report.md``, their sources and the manifest.
 
@@ -121,20 +127,25 @@ def write_report(
         out_dir: Made if it does not exist.
         today: The day that waivers of the policy are held against; without it none of them counts.
         gallery: Pictures of the worst images; by default none.
+        pdf: Whether to print ``report.pdf`` too. Without it, one of an earlier report is removed.
 
     Raises:
         IntegrityError: the gallery does not belong to the evidence.
-        UsageError: ``out_dir`` cannot be written.
+        UsageError: ``out_dir`` cannot be written, or a PDF cannot be printed here.
         OSError: the disk is full.
     """
     decision = decide(evidence, policy, Circumstances(today=today, facts=given(card)))
     context = build_context(evidence, policy, decision, card, gallery)
     contents = _contents(_Sources(evidence, policy, card, gallery), decision, context)
+    if pdf:
+        contents[PDF] = to_pdf(contents["report.html"].decode("utf-8"), contents, decision.decided_on)
     contents[MANIFEST] = make_manifest(contents, evidence, _writer()).to_json().encode("utf-8")
     try:
         with made_folder(out_dir), tempfile.TemporaryDirectory(dir=out_dir, prefix=".report-") as unfinished:
             for name, content in contents.items():
                 (Path(unfinished) / name).write_bytes(content)
+            if not pdf:
+                (out_dir / PDF).unlink(missing_ok=True)  # it would tell of another report
             for name in contents:
                 (Path(unfinished) / name).replace(out_dir / name)
     except OSError as error:
@@ -149,6 +160,7 @@ def write_report(
         decision=decision,
         sha256=sha256_of(contents["report.html"]),
         summary=render_summary(context),
+        pdf=out_dir / PDF if pdf else None,
     )
 
 
@@ -157,8 +169,13 @@ def verify(folder: Path) -> tuple[str, ...]:
     return verify_report(folder).files
 
 
-def verify_report(folder: Path) -> VerifiedReport:
+def verify_report(folder: Path, *, reprint: bool = False) -> VerifiedReport:
     """Check every hash of a report, decide and render again, and compare.
+
+    Args:
+        folder: That `write_report` wrote.
+        reprint: Whether to print a PDF again too, where WeasyPrint is installed. Another version of it, or other fonts,
+            give other bytes from the same page, so a difference is told and is no error.
 
     Raises:
         IntegrityError: a file is missing, was changed, or is not what its sources give.
@@ -170,13 +187,24 @@ def verify_report(folder: Path) -> VerifiedReport:
             f"{folder} holds no report.", f"There is no {MANIFEST} in it.", "Give a folder that `robust report` wrote."
         )
     listing = read_bounded(path, MAX_MANIFEST_BYTES)
-    manifest = parse_manifest(listing, str(path), (*SOURCES, *PRODUCTS))
+    manifest = parse_manifest(listing, str(path), (*SOURCES, *PRODUCTS), optional=(PDF,))
+    if PDF not in manifest.files and ((folder / PDF).exists() or (folder / PDF).is_symlink()):
+        raise IntegrityError(
+            f"{folder / PDF} is no file of this report.",
+            "The manifest does not list it, so it may say anything.",
+            "Remove it, or write the report again with --pdf.",
+        )
     contents: dict[str, bytes] = {}
-    for name in (*SOURCES, *PRODUCTS):
+    for name in manifest.files:
         contents[name] = read_bounded(folder / name, manifest.files[name].bytes)
         if sha256_of(contents[name]) != manifest.files[name].sha256:
             raise _changed(folder / name, "Its sha256 is not the one in the manifest.")
-    return _compared(folder, contents, manifest, listing)
+    found = _compared(folder, contents, manifest, listing)
+    if not reprint or PDF not in contents:
+        return found
+    page = contents["report.html"].decode("utf-8")
+    same = printed_again(contents[PDF], page, contents, found.decision.decided_on)
+    return replace(found, same_pdf=same)
 
 
 def read_evidence(path: Path) -> Evidence:
@@ -260,6 +288,8 @@ def _compared(folder: Path, contents: dict[str, bytes], manifest: Manifest, list
             raise IntegrityError(
                 f"{folder / name} is not what its evidence, policy, card and gallery give.", _why(manifest)
             )
+    if PDF in contents:
+        expected[PDF] = contents[PDF]  # its bytes follow from more than the sources: see `printed_again`
     if make_manifest(expected, evidence, manifest.written_by).to_json().encode("utf-8") != listing:
         raise IntegrityError(f"{folder / MANIFEST} is not what the report's evidence gives.", _why(manifest))
     return VerifiedReport(evidence, policy, decision, manifest, sha256_of(listing))

@@ -131,8 +131,8 @@ def make_manifest(files: Mapping[str, bytes], evidence: Evidence, written_by: st
     )
 
 
-def parse_manifest(content: bytes, name: str, expected: tuple[str, ...]) -> Manifest:
-    """Read a manifest of exactly the expected files, so that a name in it can lead nowhere else.
+def parse_manifest(content: bytes, name: str, expected: tuple[str, ...], *, optional: tuple[str, ...] = ()) -> Manifest:
+    """Read a manifest of the expected files, and perhaps the optional ones, so that no name in it leads elsewhere.
 
     Raises:
         IntegrityError: it is no manifest, is of another version, or lists other files.
@@ -147,7 +147,7 @@ def parse_manifest(content: bytes, name: str, expected: tuple[str, ...]) -> Mani
     absent = [wanted for wanted in expected if wanted not in manifest.files]
     if absent:
         raise IntegrityError(f"{name} does not list {absent[0]}.")
-    strange = [listed for listed in manifest.files if listed not in expected]
+    strange = [listed for listed in manifest.files if listed not in (*expected, *optional)]
     if strange:
         raise IntegrityError(f"{name} lists {strange[0]!r}, which is no file of a report.")
     return manifest

@@ -8,6 +8,7 @@ from functools import cache
 import jinja2
 
 from robust.eval.report.context import ReportContext, escape_markdown, map_text
+from robust.eval.report.page_script import script, script_source
 
 
 @cache
@@ -26,8 +27,9 @@ def environment(*, html: bool) -> jinja2.Environment:
 
 
 def render_html(context: ReportContext) -> str:
-    """One self-contained HTML document."""
-    return environment(html=True).get_template("report.html.j2").render(_fields(context))
+    """One self-contained HTML document, whose one script the page allows by its hash alone."""
+    fields = {**_fields(context), "script": script(), "script_source": script_source()}
+    return environment(html=True).get_template("report.html.j2").render(fields)
 
 
 def render_markdown(context: ReportContext) -> str:

@@ -28,8 +28,8 @@ def threshold_charts(view: View) -> tuple[Chart, ...]:
     return (_rates_chart(view, candidate, found), _alarms_chart(view, candidate, found))
 
 
-def _x_axis(candidate: CandidateEvidence) -> Axis:
-    low, high = candidate.sweep.start, candidate.sweep.stop
+def _x_axis(found: Curve) -> Axis:
+    low, high = found.thresholds[0], found.thresholds[-1]  # where the line of the slider ends, too
     if low == high:  # one threshold still needs room on both sides
         low, high = low - ALONE, high + ALONE
     steps = [low + (high - low) * i / 5 for i in range(6)]
@@ -77,7 +77,7 @@ def _rates_chart(view: View, candidate: CandidateEvidence, found: Curve) -> Char
             f"{candidate.sweep.stop:.2f}; the chosen threshold is {view.threshold_of(candidate)}. "
             f"{view.counts(split)}. {_bands(found)}."
         ),
-        plot=plot(_x_axis(candidate), unit_axis("value"), series, rules=_rules(candidate)),
+        plot=plot(_x_axis(found), unit_axis("value"), series, rules=_rules(candidate)),
         table=_table(view, "chart-rates-data", series),
     )
 
@@ -94,7 +94,7 @@ def _alarms_chart(view: View, candidate: CandidateEvidence, found: Curve) -> Cha
             f"Line of the false positives per image of {candidate.name} by threshold; the chosen threshold is "
             f"{view.threshold_of(candidate)}. {view.counts(split)}. {_bands(found)}."
         ),
-        plot=plot(_x_axis(candidate), rising_axis("false positives per image", known), series, rules=_rules(candidate)),
+        plot=plot(_x_axis(found), rising_axis("false positives per image", known), series, rules=_rules(candidate)),
         table=_table(view, "chart-alarms-data", series),
     )
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import hashlib
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
 
 from robust.eval.report.context import escape_markdown, map_text
+from robust.eval.report.page_script import script, script_source
 from robust.eval.report.render import environment
 from robust.eval.report.tuning import EXTENTS, TuningContext, build_tuning
 from robust.eval.report.tuning_cells import TuningSubject
@@ -17,22 +14,6 @@ from robust.eval.report.tuning_data import tuning_csv
 
 MAX_HTML = 2_000_000
 """Bytes of a document that every viewer opens at once."""
-SCRIPT = "interactive.js"
-
-
-@cache
-def script() -> str:
-    """The script of the page, without a surrounding line break, as it stands between its tags."""
-    return resources.files("robust.templates").joinpath(SCRIPT).read_text(encoding="utf-8").strip()
-
-
-def script_source() -> str:
-    """What the page's content security policy allows: this script and nothing else.
-
-    Source: W3C Content Security Policy Level 3, section 6.7.3.3 (hash of the element's text).
-    """
-    digest = hashlib.sha256(script().encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def render_tuning_html(context: TuningContext) -> str:

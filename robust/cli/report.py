@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 )
 @options.data
 @click.option("--lang", default="en", show_default=True, metavar="LANG", help="Language of the report: en.")
+@click.option("--pdf", is_flag=True, help="Write report.pdf too: PDF/A-3 with the evidence attached.")
 @options.output
 @options.tracking_uri
 @options.as_json
@@ -45,6 +46,7 @@ def report_command(
     thumbnails: Mode,
     data: Path | None,
     lang: str,
+    pdf: bool,
     output: Path | None,
     tracking_uri: str,
     as_json: bool,
@@ -60,7 +62,10 @@ def report_command(
     from robust.eval.decision.policy import read_policy
     from robust.eval.report.card import read_card
     from robust.eval.report.files import write_report
+    from robust.eval.report.pdf import require_printer
 
+    if pdf:
+        require_printer()  # before the evidence is gathered, which takes long
     if lang != "en":
         raise UsageError(
             f"The report cannot be written in {lang!r} yet.", "English is the only language so far.", "Use --lang en."
@@ -69,13 +74,16 @@ def report_command(
     found = gather(experiment, run_ids, evidence, tracking_uri, rules)
     today = datetime.now(UTC).date()  # waivers of the policy are held against it
     drawn = draw(found, rules, thumbnails, named=None if evidence else (experiment, run_ids, tracking_uri), data=data)
-    written = write_report(found, rules, facts, output or Path("robust-report"), today=today, gallery=drawn.gallery)
+    written = write_report(
+        found, rules, facts, output or Path("robust-report"), today=today, gallery=drawn.gallery, pdf=pdf
+    )
     run = None if evidence else store(written, found, tracking_uri)
     if as_json:
         echo_json(
             {
                 "folder": written.folder,
                 "html": written.html,
+                "pdf": written.pdf,
                 "sha256": written.sha256,
                 "run_id": run,
                 "decision": written.decision,
@@ -84,4 +92,6 @@ def report_command(
     else:
         click.echo(f"{written.decision.verdict}: {written.decision.reason}")
         click.echo(written.html)
+        if written.pdf:
+            click.echo(written.pdf)
     warn(drawn, thumbnails)

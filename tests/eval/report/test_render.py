@@ -17,6 +17,7 @@ from robust.eval.evidence.records import CandidateEvidence, Evidence, NotEvaluat
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card
 from robust.eval.report.context import ReportContext, escape_markdown, printable
+from robust.eval.report.page_script import script_source
 from robust.eval.report.render import code_span, environment, render_html, render_markdown
 from tests.eval.evidence_builder import build_evidence, change_candidates, undefined, without_cells
 from tests.eval.evidence_changes import with_intervals
@@ -76,7 +77,7 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._inside and self._inside[-1] == "h2":
             self.headings.append(data)
-        if "style" not in self._inside:
+        if not {"style", "script"} & set(self._inside):
             self.text.append(data)
 
 
@@ -98,8 +99,8 @@ def test_templates_use_exactly_the_documented_context() -> None:
     for name in ("report.html.j2", "report.md.j2", "summary.md.j2"):
         source = loaded.loader.get_source(loaded, name)[0]
         used[name] = meta.find_undeclared_variables(loaded.parse(source))
-    assert used["report.html.j2"] == fields
-    assert used["report.md.j2"] == fields - {"lang"}
+    assert used["report.html.j2"] == fields | {"script", "script_source"}
+    assert used["report.md.j2"] == fields - {"lang", "slider_data", "slider_note"}
     assert used["summary.md.j2"] <= fields
 
 
@@ -108,10 +109,10 @@ def test_every_field_of_the_context_says_what_it_holds() -> None:
         assert get_origin(hint) is Annotated and get_args(hint)[1], name
 
 
-def test_the_page_loads_nothing_and_runs_nothing(pages: tuple[str, str]) -> None:
+def test_the_page_loads_nothing_and_runs_its_own_script_alone(pages: tuple[str, str]) -> None:
     tags = Page(pages[0]).tags
+    assert [a.get("type") for tag, a in tags if tag == "script"] == ["application/json", None]
     assert not {tag for tag, _ in tags} & {
-        "script",
         "link",
         "iframe",
         "object",
@@ -125,7 +126,10 @@ def test_the_page_loads_nothing_and_runs_nothing(pages: tuple[str, str]) -> None
         assert not [name for name in attributes if name.startswith("on") or name in {"src", "srcset", "action"}], tag
         assert (attributes.get("href") or "#").startswith("#")
     policies = [a["content"] for _, a in tags if a.get("http-equiv") == "Content-Security-Policy"]
-    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+    assert policies == [
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {script_source()}; base-uri 'none'; "
+        "form-action 'none'"
+    ]
     assert "url(" not in pages[0] and "@import" not in pages[0]
     assert "http://" not in pages[0] and "https://" not in pages[0]
     assert len(pages[0].encode()) < 2_000_000
@@ -185,7 +189,7 @@ def test_hostile_names_are_inert_in_html() -> None:
     page = Page(html)
     harmless, _ = both(build_evidence(), card)
     assert {tag for tag, _ in page.tags} == {tag for tag, _ in Page(harmless).tags}
-    assert "<script" not in html and "\u202e" not in html
+    assert html.count("<script") == html.count("</script") == 2 and "\u202e" not in html
     assert "49" not in "".join(part for part in page.text if "7*7" in part)
     assert any("<script>alert(1)</script>" in part for part in page.text)
 

@@ -15,14 +15,13 @@ from jinja2 import meta
 from robust.errors import UsageError
 from robust.eval.metrics.records import ThresholdConstraints
 from robust.eval.report.context import Cell, Table
+from robust.eval.report.page_script import script, script_source
 from robust.eval.report.render import environment
 from robust.eval.report.tuning import EXTENTS, TuningContext, TuningSection, build_tuning
 from robust.eval.report.tuning_cells import TuningSubject, rate_at
 from robust.eval.report.tuning_render import (
     render_tuning_html,
     render_tuning_markdown,
-    script,
-    script_source,
     tuning_documents,
 )
 from robust.eval.report.view import threshold_text

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from robust.eval.decision.claims import bounded
+from robust.eval.report.page_script import script_source
 from robust.eval.report.tuning import build_tuning
 from robust.eval.report.tuning_cells import TuningSubject, rate_at
-from robust.eval.report.tuning_render import render_tuning_html, script_source
+from robust.eval.report.tuning_render import render_tuning_html
 
 from .test_tuning import HOSTILE
 from .tuning_subjects import formula_subjects, measured_subject, renamed
