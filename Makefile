@@ -28,6 +28,7 @@ docs: venv
 	OMP_NUM_THREADS=1 $(BIN)/python docs/variants_page.py
 	$(BIN)/python docs/evidence_schema.py
 	$(BIN)/python docs/statistics_page.py
+	$(BIN)/python docs/messages.py
 
 venv: $(INSTALLED)
 
@@ -36,7 +37,7 @@ venv: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --constraint constraints.txt --editable ".[dev,pdf]"
 	$(BIN)/python -m pip install --constraint constraints.txt --force-reinstall --no-deps opencv-python-headless
 	touch $@
 

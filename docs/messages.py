@@ -1,4 +1,4 @@
-"""Write templates/locale/robust.pot, the messages of the report, from the source, and renew the catalogues.
+"""Write templates/report.pot, the messages of the report, from the source, and renew the catalogues.
 
     python docs/messages.py            keeps translations, adds new messages without one, drops those that are gone
 
@@ -24,7 +24,7 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCALE = ROOT / "templates" / "locale"
+TEMPLATES = ROOT / "templates"
 POLICY = ROOT / "eval" / "decision" / "policy.yaml"
 NOT_IN_REPORTS = {
     "approval.py", "arithmetic.py", "comparison_arithmetic.py", "context.py", "count_arithmetic.py", "cyclonedx.py",
@@ -182,12 +182,11 @@ def template_catalogue() -> Catalog:
 def main() -> int:
     """Renew the template and every catalogue."""
     template = template_catalogue()
-    LOCALE.mkdir(exist_ok=True)
-    for path in (LOCALE / "robust.pot", *sorted(LOCALE.glob("*.po"))):
+    for path in (TEMPLATES / "report.pot", *sorted(TEMPLATES.glob("report.*.po"))):
         made = template
         if path.suffix == ".po":
             with path.open("rb") as stream:
-                made = read_po(stream, locale=path.stem)
+                made = read_po(stream, locale=path.suffixes[0][1:])
             made.update(template, no_fuzzy_matching=True)
         with path.open("wb") as stream:
             write_po(stream, made, width=120, omit_header=True, no_location=False, ignore_obsolete=True)

@@ -70,6 +70,13 @@
 
   // ---- the slider ------------------------------------------------------------------------------------------------
 
+  /** The words of the page, in its language. */
+  const words = () => document.getElementById("explore").dataset;
+  /** A message with its values: "{0} at {1}". */
+  const filled = (message, ...values) => message.replace(/\{(\d)\}/g, (_, place) => values[place]);
+  /** A threshold as the tables write it. */
+  const local = (threshold) => threshold.replace(".", DECIMAL);
+
   /** Thousandths as text: 312 is 0.312. The rounding was done where the tables were written. */
   function rateText(thousandths) {
     return (thousandths / 1000).toFixed(3).replace(".", DECIMAL);
@@ -80,11 +87,13 @@
     const cell = document.createElement("td");
     if (values[place] === null) {
       cell.className = "missing";
-      cell.textContent = "not defined";
+      cell.textContent = words().undefined;
       return cell;
     }
     cell.className = "number";
-    const ends = lows[place] === null ? "(no interval)" : `[${rateText(lows[place])}, ${rateText(highs[place])}]`;
+    const comma = DECIMAL === "," ? " ; " : ", "; // a comma between numbers must not read as their decimal mark
+    const ends =
+      lows[place] === null ? words().unbounded : `[${rateText(lows[place])}${comma}${rateText(highs[place])}]`;
     cell.textContent = `${rateText(values[place])} ${ends}`;
     return cell;
   }
@@ -153,12 +162,12 @@
     function show() {
       const at = place();
       const threshold = current.thresholds[at];
-      const chosen = current.chosen === null ? "none was chosen" : `chosen: ${current.thresholds[current.chosen]}`;
-      value.textContent = `${threshold} (${at === current.chosen ? "the chosen one" : chosen})`;
-      slider.setAttribute("aria-valuetext", threshold);
+      const told = words();
+      const chosen = current.chosen === null ? told.none : filled(told.chosen, local(current.thresholds[current.chosen]));
+      value.textContent = `${local(threshold)} (${at === current.chosen ? told.here : chosen})`;
+      slider.setAttribute("aria-valuetext", local(threshold));
       reset.disabled = current.chosen === null || at === current.chosen;
-      table.querySelector("caption span").textContent =
-        `${current.name} at confidence threshold ${threshold} and IoU 0.5 (${chosen})`;
+      table.querySelector("caption span").textContent = filled(told.caption, current.name, local(threshold), chosen);
       table.tBodies[0].replaceChildren();
       sortAgain(current.cells.map((cell) => cellRow(cell, at, current.chosen)));
       markCharts(sections.find((one) => one.dataset.candidate === select.value), threshold, current.thresholds);

@@ -24,6 +24,7 @@ from robust.eval.report.card import Card, given
 from robust.eval.report.context import ReportContext
 from robust.eval.report.cyclonedx import to_cyclonedx
 from robust.eval.report.gallery import GALLERY, NO_GALLERY, Gallery, parse_gallery
+from robust.eval.report.language import ENGLISH, LANGUAGES, in_language
 from robust.eval.report.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
@@ -33,6 +34,7 @@ from robust.eval.report.manifest import (
     sha256_of,
 )
 from robust.eval.report.model_card import to_model_card
+from robust.eval.report.names import report_names
 from robust.eval.report.pdf import PDF, printed_again, to_pdf
 from robust.eval.report.render import render_html, render_markdown, render_summary
 from robust.eval.report.statement import to_statement
@@ -115,6 +117,7 @@ def write_report(
     today: date | None = None,
     gallery: Gallery = NO_GALLERY,
     pdf: bool = False,
+    lang: str = ENGLISH,
 ) -> ReportFiles:
     """Decide, render and write ``report.html``, ``report.md``, their sources and the manifest.
 
@@ -128,6 +131,7 @@ def write_report(
         today: The day that waivers of the policy are held against; without it none of them counts.
         gallery: Pictures of the worst images; by default none.
         pdf: Whether to print ``report.pdf`` too. Without it, one of an earlier report is removed.
+        lang: Language of the page, its Markdown twin and the summary; records for machines stay English.
 
     Raises:
         IntegrityError: the gallery does not belong to the evidence.
@@ -135,11 +139,11 @@ def write_report(
         OSError: the disk is full.
     """
     decision = decide(evidence, policy, Circumstances(today=today, facts=given(card)))
-    context = build_context(evidence, policy, decision, card, gallery)
-    contents = _contents(_Sources(evidence, policy, card, gallery), decision, context)
+    sources = _Sources(evidence, policy, card, gallery, lang)
+    contents, page = _contents(sources, decision)
     if pdf:
         contents[PDF] = to_pdf(contents["report.html"].decode("utf-8"), contents, decision.decided_on)
-    contents[MANIFEST] = make_manifest(contents, evidence, _writer()).to_json().encode("utf-8")
+    contents[MANIFEST] = make_manifest(contents, evidence, _writer(), lang).to_json().encode("utf-8")
     try:
         with made_folder(out_dir), tempfile.TemporaryDirectory(dir=out_dir, prefix=".report-") as unfinished:
             for name, content in contents.items():
@@ -159,7 +163,7 @@ def write_report(
         manifest=out_dir / MANIFEST,
         decision=decision,
         sha256=sha256_of(contents["report.html"]),
-        summary=render_summary(context),
+        summary=render_summary(page),
         pdf=out_dir / PDF if pdf else None,
     )
 
@@ -250,24 +254,28 @@ class _Sources:
     policy: Policy
     card: Card
     gallery: Gallery
+    lang: str
 
 
-def _contents(sources: _Sources, decision: Decision, context: ReportContext) -> dict[str, bytes]:
-    evidence, card = sources.evidence, sources.card
+def _contents(sources: _Sources, decision: Decision) -> tuple[dict[str, bytes], ReportContext]:
+    """Every file of the report but the manifest, and what the page shows."""
+    evidence, card, policy = sources.evidence, sources.card, sources.policy
+    context = build_context(evidence, policy, decision, card, sources.gallery)
+    page, _ = in_language(context, sources.lang, report_names(evidence, policy, card, sources.gallery))
     texts = {
         "evidence.json": evidence.to_json(),
-        "policy.yaml": sources.policy.to_yaml(),
+        "policy.yaml": policy.to_yaml(),
         "card.yaml": card.to_yaml(),
         GALLERY: sources.gallery.to_json(),
         "decision.json": decision.to_json(),
-        "report.md": render_markdown(context),
-        "report.html": render_html(context),
+        "report.md": render_markdown(page),
+        "report.html": render_html(page),
         "model-card.md": to_model_card(evidence, decision, card, context.limits),
         "ml-bom.cdx.json": to_cyclonedx(evidence, decision, card, context.limits),
     }
     contents = {name: text.encode("utf-8") for name, text in texts.items()}
     contents["test-result.intoto.json"] = to_statement(evidence, decision, contents).encode("utf-8")
-    return contents
+    return contents, page
 
 
 def _compared(folder: Path, contents: dict[str, bytes], manifest: Manifest, listing: bytes) -> VerifiedReport:
@@ -281,8 +289,9 @@ def _compared(folder: Path, contents: dict[str, bytes], manifest: Manifest, list
     except (RobustError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise IntegrityError(f"The sources in {folder} cannot be read back.", _brief(error)) from error
     decision = decide(evidence, policy, Circumstances(today=day, facts=given(card)))
-    context = build_context(evidence, policy, decision, card, gallery)
-    expected = _contents(_Sources(evidence, policy, card, gallery), decision, context)
+    if manifest.lang not in LANGUAGES:
+        raise IntegrityError(f"{folder / MANIFEST} names a language that no report is written in: {manifest.lang!r}.")
+    expected, _ = _contents(_Sources(evidence, policy, card, gallery, manifest.lang), decision)
     for name, content in expected.items():
         if contents[name] != content:
             raise IntegrityError(
@@ -290,7 +299,7 @@ def _compared(folder: Path, contents: dict[str, bytes], manifest: Manifest, list
             )
     if PDF in contents:
         expected[PDF] = contents[PDF]  # its bytes follow from more than the sources: see `printed_again`
-    if make_manifest(expected, evidence, manifest.written_by).to_json().encode("utf-8") != listing:
+    if make_manifest(expected, evidence, manifest.written_by, manifest.lang).to_json().encode("utf-8") != listing:
         raise IntegrityError(f"{folder / MANIFEST} is not what the report's evidence gives.", _why(manifest))
     return VerifiedReport(evidence, policy, decision, manifest, sha256_of(listing))
 

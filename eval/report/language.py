@@ -2,7 +2,7 @@
 
 A report is written in English first. Many of its sentences are stored: evidence keeps why there is no interval, a
 decision keeps its reasons. So a text is translated when everything is known: it is matched with the templates of the
-catalogue (gettext, ``templates/locale/*.po``), its values are cut out, each is translated in turn, and all are put into
+catalogue (gettext, ``templates/report.*.po``), its values are cut out, each is translated in turn, and all are put into
 the translated template. Names (runs, classes, splits, files) stay as they are, numbers and dates get the form of the
 language. What matches nothing stays English and is told by `Translator.untranslated`.
 """
@@ -113,11 +113,13 @@ class Catalogue:
         lang: Its code.
         whole: Message without places -> translation.
         templates: Messages with places, those with most words of their own first.
+        messages: Every message as it stands in the file.
     """
 
     lang: str
     whole: Mapping[str, str]
     templates: tuple[Template, ...]
+    messages: Mapping[str, str]
 
     @classmethod
     def of(cls, lang: str, messages: Mapping[str, str], counts: frozenset[str] = frozenset()) -> Catalogue:
@@ -139,7 +141,16 @@ class Catalogue:
             lang,
             {message: words for message, words in known.items() if not _PLACE.search(message)},
             tuple(sorted(templates, key=lambda template: -template.weight)),
+            messages,
         )
+
+    def phrase(self, message: str) -> str:
+        """The translation of a whole message, places included.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self.messages[message]
 
 
 @cache
@@ -155,7 +166,7 @@ def catalogue(lang: str) -> Catalogue:
 
     if lang not in LANGUAGES:
         raise UnknownName("language", lang, LANGUAGES)
-    text = files("robust.templates").joinpath(f"locale/{lang}.po").read_bytes()
+    text = files("robust.templates").joinpath(f"report.{lang}.po").read_bytes()
     found = [message for message in read_po(text.splitlines(keepends=True)) if message.id]
     counts = frozenset(str(message.id) for message in found if "count" in message.flags)
     return Catalogue.of(lang, {str(message.id): str(message.string) for message in found}, counts)
@@ -350,3 +361,10 @@ def in_language(context: Value, lang: str, names: frozenset[str]) -> tuple[Value
     translator = Translator(catalogue(lang), names)
     made = translate(context, translator)
     return dataclasses.replace(made, lang=lang), translator  # type: ignore[type-var]
+
+
+def phrases(lang: str) -> Callable[[str], str]:
+    """What templates call: a message without values in a language; one that is not in the catalogue is an error."""
+    if lang == ENGLISH:
+        return str
+    return catalogue(lang).phrase

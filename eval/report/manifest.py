@@ -18,7 +18,7 @@ from robust.eval.evidence.records import Evidence
 from robust.eval.metrics.records import Record
 
 MANIFEST = "manifest.json"
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 3
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_FILE_BYTES = 2**30
 
@@ -64,10 +64,11 @@ class PredictionsEntry(Record):
 
 
 class Manifest(Record):
-    """The whole manifest."""
+    """The whole manifest; ``lang`` is the language of the page."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     written_by: str = Field(max_length=200)
+    lang: str = Field(max_length=10)
     files: dict[str, FileEntry]
     weights: tuple[WeightsEntry, ...]
     data: tuple[DataEntry, ...]
@@ -78,10 +79,11 @@ class Manifest(Record):
         return self.model_dump_json(indent=2) + "\n"
 
 
-def make_manifest(files: Mapping[str, bytes], evidence: Evidence, written_by: str) -> Manifest:
-    """List the files of a report and what its evidence names."""
+def make_manifest(files: Mapping[str, bytes], evidence: Evidence, written_by: str, lang: str = "en") -> Manifest:
+    """List the files of a report in a language, and what its evidence names."""
     return Manifest(
         written_by=written_by,
+        lang=lang,
         files={name: FileEntry(sha256=sha256_of(content), bytes=len(content)) for name, content in files.items()},
         weights=tuple(
             WeightsEntry(

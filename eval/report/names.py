@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from robust.corruptions.records import CLEAN
-from robust.eval.decision.policy import Policy
+from robust.eval.decision.policy import Policy, read_policy
 from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.report.card import Card
+from robust.eval.report.gallery import Gallery
 
 
-def report_names(evidence: Evidence, policy: Policy, card: Card) -> frozenset[str]:
-    """Runs, configurations, classes, splits, variants, settings and their values, and what people wrote."""
+def report_names(evidence: Evidence, policy: Policy, card: Card, gallery: Gallery | None = None) -> frozenset[str]:
+    """Runs, configurations, classes, splits, variants, image files, settings, and what people wrote."""
     found = {evidence.experiment, evidence.data.name, evidence.suite.name, policy.name, *evidence.data.categories}
     found |= {split.split for split in evidence.data.splits} | {"train", "val", "test", CLEAN, policy.judged_on}
     for variant in evidence.suite.variants:
         found |= {variant.name, variant.corruption, *variant.parameters, *map(str, variant.parameters.values())}
     found |= set(evidence.suite.trained_on)
+    found |= {gate.name for gate in policy.gates} - {gate.name for gate in read_policy().gates}
+    found |= {policy.objective.statement} - {read_policy().objective.statement}
     for gate in policy.model_dump()["gates"]:
         found |= {str(gate["corruption"])} if gate.get("corruption") else set()
         found |= {*(gate.get("corruptions") or ()), *(gate.get("required") or ())}
@@ -28,6 +31,7 @@ def report_names(evidence: Evidence, policy: Policy, card: Card) -> frozenset[st
         found |= {*evidence.audit.rules, *evidence.audit.not_checked}
         found |= {name for finding in evidence.audit.findings for name in (finding.rule, *finding.runs)}
     found |= {*evidence.environment, *evidence.environment.values()}
+    found |= {entry.name for entry in gallery.entries if entry.name} if gallery else set()
     found |= {text for waiver in policy.waivers for text in (waiver.author, waiver.reason)}
     for value in card.model_dump().values():
         found |= {text.strip() for text in ((value,) if isinstance(value, str) else value or ())}

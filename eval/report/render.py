@@ -8,12 +8,16 @@ from functools import cache
 import jinja2
 
 from robust.eval.report.context import ReportContext, escape_markdown, map_text
+from robust.eval.report.language import ENGLISH, phrases
 from robust.eval.report.page_script import script, script_source
 
 
 @cache
-def environment(*, html: bool) -> jinja2.Environment:
-    """The templates: undefined names are errors; HTML is escaped by Jinja2, Markdown by `escape_markdown`."""
+def environment(*, html: bool, lang: str = ENGLISH) -> jinja2.Environment:
+    """The templates: undefined names are errors; HTML is escaped by Jinja2, Markdown by `escape_markdown`.
+
+    What templates say themselves stands in ``_("...")`` and is said in the language.
+    """
     found = jinja2.Environment(
         loader=jinja2.PackageLoader("robust.templates", "."),
         autoescape=html,
@@ -23,25 +27,26 @@ def environment(*, html: bool) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     found.filters["code_span"] = code_span
+    found.globals["_"] = phrases(lang)
     return found
 
 
 def render_html(context: ReportContext) -> str:
     """One self-contained HTML document, whose one script the page allows by its hash alone."""
     fields = {**_fields(context), "script": script(), "script_source": script_source()}
-    return environment(html=True).get_template("report.html.j2").render(fields)
+    return environment(html=True, lang=context.lang).get_template("report.html.j2").render(fields)
 
 
 def render_markdown(context: ReportContext) -> str:
     """The same report for a repository or a pull request."""
     escaped = map_text(context, escape_markdown)
-    return environment(html=False).get_template("report.md.j2").render(_fields(escaped))
+    return environment(html=False, lang=context.lang).get_template("report.md.j2").render(_fields(escaped))
 
 
 def render_summary(context: ReportContext) -> str:
     """The decision box in Markdown, for the page of a run."""
     escaped = map_text(context, escape_markdown)
-    return environment(html=False).get_template("summary.md.j2").render(_fields(escaped))
+    return environment(html=False, lang=context.lang).get_template("summary.md.j2").render(_fields(escaped))
 
 
 def _fields(context: ReportContext) -> dict[str, object]:

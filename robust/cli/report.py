@@ -11,7 +11,6 @@ import click
 from robust.cli import options
 from robust.cli.output import echo_json
 from robust.cli.study import draw, evidence_file, gather, store, warn
-from robust.errors import UsageError
 
 if TYPE_CHECKING:
     from robust.eval.report.gallery import Mode
@@ -31,7 +30,9 @@ if TYPE_CHECKING:
     help="Pictures of the worst images: none, with people made unrecognisable, or as they are (personal data).",
 )
 @options.data
-@click.option("--lang", default="en", show_default=True, metavar="LANG", help="Language of the report: en.")
+@click.option(
+    "--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the report."
+)
 @click.option("--pdf", is_flag=True, help="Write report.pdf too: PDF/A-3 with the evidence attached.")
 @options.output
 @options.tracking_uri
@@ -66,16 +67,12 @@ def report_command(
 
     if pdf:
         require_printer()  # before the evidence is gathered, which takes long
-    if lang != "en":
-        raise UsageError(
-            f"The report cannot be written in {lang!r} yet.", "English is the only language so far.", "Use --lang en."
-        )
     rules, facts = read_policy(policy), read_card(card)
     found = gather(experiment, run_ids, evidence, tracking_uri, rules)
     today = datetime.now(UTC).date()  # waivers of the policy are held against it
     drawn = draw(found, rules, thumbnails, named=None if evidence else (experiment, run_ids, tracking_uri), data=data)
     written = write_report(
-        found, rules, facts, output or Path("robust-report"), today=today, gallery=drawn.gallery, pdf=pdf
+        found, rules, facts, output or Path("robust-report"), today=today, gallery=drawn.gallery, pdf=pdf, lang=lang
     )
     run = None if evidence else store(written, found, tracking_uri)
     if as_json:

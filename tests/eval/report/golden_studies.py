@@ -13,6 +13,8 @@ from robust.eval.evidence.records import CandidateEvidence, Curve, Evidence
 from robust.eval.metrics.interval import Interval
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card, given
+from robust.eval.report.language import in_language
+from robust.eval.report.names import report_names
 from robust.eval.report.render import render_html, render_markdown
 from tests.eval.evidence_builder import build_evidence, change_candidates
 from tests.eval.evidence_changes import of_severities, with_intervals
@@ -38,8 +40,8 @@ GATES = [
 CARD = Card(owner="Zoë Ó Dálaigh", purpose="Count people at <night> & in the rain | 24/7", reviewers=("A. N. Other",))
 
 
-def golden_report(verdict: str) -> tuple[str, str]:
-    """HTML and Markdown of a study."""
+def golden_report(verdict: str, lang: str = "en") -> tuple[str, str]:
+    """HTML and Markdown of a study; every text of it is found in the language."""
     clean = {"name": "clean AP50", "kind": "metric", "tier": "critical", "metric": "AP50", "variant": "clean"}
     gates = [*GATES, {**clean, "minimum": CLEAN_AP50[verdict]}]
     policy = Policy.model_validate({"version": 1, "name": "golden", "gates": gates})
@@ -47,6 +49,8 @@ def golden_report(verdict: str) -> tuple[str, str]:
     decision = decide(evidence, policy, Circumstances(facts=given(CARD)))
     assert decision.verdict == verdict, decision.reason
     context = build_context(evidence, policy, decision, CARD)
+    context, translator = in_language(context, lang, report_names(evidence, policy, CARD))
+    assert translator is None or not translator.untranslated, translator.untranslated
     return render_html(context), render_markdown(context)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from robust import __version__
+from robust.eval.report.language import LANGUAGES
 from tests.eval.report.golden_studies import HALF, golden_report
 from tests.eval.report.scrubbed import scrub_html, scrub_markdown
 
@@ -29,15 +30,16 @@ KINDS: dict[str, tuple[int, Callable[[str], str]]] = {"html": (0, scrub_html), "
 
 
 @cache
-def report(verdict: str) -> tuple[str, str]:
-    return golden_report(verdict)
+def report(verdict: str, lang: str = "en") -> tuple[str, str]:
+    return golden_report(verdict, lang)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("verdict", HALF)
-def test_the_report_says_what_the_golden_one_says(verdict: str, kind: str) -> None:
+def test_the_report_says_what_the_golden_one_says(verdict: str, lang: str, kind: str) -> None:
     place, scrub = KINDS[kind]
-    path, found = GOLDEN / f"{verdict.lower()}.{kind}", scrub(report(verdict)[place])
+    path, found = GOLDEN / f"{verdict.lower()}.{lang}.{kind}", scrub(report(verdict, lang)[place])
     if os.environ.get(RENEW) == "1":
         assert not os.environ.get("CI"), f"{RENEW} is set in CI, where nobody looks at what it rewrites"
         path.write_text(found, encoding="utf-8", newline="\n")
@@ -123,7 +125,7 @@ def test_a_change_is_seen_in_markdown(change: Callable[[str], str]) -> None:
 
 def test_no_version_or_hash_is_left_to_age() -> None:
     assert {path.name for path in GOLDEN.iterdir()} == {
-        f"{verdict.lower()}.{kind}" for verdict in HALF for kind in KINDS
+        f"{verdict.lower()}.{lang}.{kind}" for verdict in HALF for lang in LANGUAGES for kind in KINDS
     }
     for path in sorted(GOLDEN.iterdir()):
         text = path.read_text(encoding="utf-8")
@@ -134,14 +136,16 @@ def test_no_version_or_hash_is_left_to_age() -> None:
 RENDER_ALL = """
 import hashlib
 from tests.eval.report.golden_studies import HALF, golden_report
-print([[hashlib.sha256(text.encode()).hexdigest() for text in golden_report(verdict)] for verdict in HALF])
+texts = [text for verdict in HALF for lang in ("en", "fr") for text in golden_report(verdict, lang)]
+print([hashlib.sha256(text.encode()).hexdigest() for text in texts])
 """
 
 
 def test_rendered_twice_and_in_another_process_language_and_time_zone_it_is_the_same_byte_for_byte() -> None:
-    again = {verdict: golden_report(verdict) for verdict in HALF}
-    assert again == {verdict: report(verdict) for verdict in HALF}
-    expected = [[hashlib.sha256(text.encode()).hexdigest() for text in again[verdict]] for verdict in HALF]
+    both = [(verdict, lang) for verdict in HALF for lang in LANGUAGES]
+    again = {one: golden_report(*one) for one in both}
+    assert again == {one: report(*one) for one in both}
+    expected = [hashlib.sha256(text.encode()).hexdigest() for one in both for text in again[one]]
     for seed, zone in (("1", "Pacific/Auckland"), ("4242", "America/Los_Angeles")):
         plain = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
         elsewhere = {**os.environ, **plain, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": str(REPOSITORY)}

@@ -40,7 +40,7 @@ from tests.eval.evidence_builder import build_evidence, undefined, with_recorded
 from tests.eval.evidence_changes import with_intervals
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCALE = ROOT / "templates" / "locale"
+TEMPLATES = ROOT / "templates"
 CARD = Card(purpose="Count persons", owner="Ann <b>", reviewers=("Bo", "Cy"))
 
 
@@ -64,19 +64,19 @@ def places(text: str) -> Counter[str]:
 
 
 def test_the_template_holds_the_messages_of_the_source(collector: ModuleType) -> None:
-    assert list(messages(LOCALE / "robust.pot")) == list(collector.all_messages()), "run docs/messages.py"
+    assert list(messages(TEMPLATES / "report.pot")) == list(collector.all_messages()), "run docs/messages.py"
 
 
-@pytest.mark.parametrize("path", sorted(LOCALE.glob("*.po")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("report.*.po")), ids=lambda path: path.stem)
 def test_every_message_has_a_translation_with_the_same_places(path: Path) -> None:
     known = messages(path)
-    assert set(known) == set(messages(LOCALE / "robust.pot")), "run docs/messages.py"
+    assert set(known) == set(messages(TEMPLATES / "report.pot")), "run docs/messages.py"
     assert [message for message, words in known.items() if not words] == []
     assert [message for message, words in known.items() if places(message) != places(words)] == []
 
 
 def test_french_has_a_space_that_does_not_break_before_high_punctuation() -> None:
-    wrong = [w for w in messages(LOCALE / "fr.po").values() if re.search(r"\w ([;:?!%])(?!\w|-)", w)]
+    wrong = [w for w in messages(TEMPLATES / "report.fr.po").values() if re.search(r"\w ([;:?!%])(?!\w|-)", w)]
     assert wrong == []
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from robust.eval.decision.decide import decide
 from robust.eval.decision.policy import read_policy
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card
+from robust.eval.report.language import in_language
+from robust.eval.report.names import report_names
 from robust.eval.report.render import render_html
 from robust.eval.report.tuning import build_tuning
 from robust.eval.report.tuning_render import render_tuning_html
@@ -53,16 +56,21 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-def report_page() -> str:
+def report_page(lang: str = "en") -> str:
     evidence, policy = grid_study().evidence, read_policy()
-    return render_html(build_context(evidence, policy, decide(evidence, policy), Card()))
+    context = build_context(evidence, policy, decide(evidence, policy), Card())
+    return render_html(in_language(context, lang, report_names(evidence, policy, Card()))[0])
+
+
+def french_page() -> str:
+    return report_page("fr")
 
 
 def tuning_page() -> str:
     return render_tuning_html(build_tuning((measured_subject(), formula_subjects()[0])))
 
 
-@pytest.fixture(scope="module", params=[report_page, tuning_page], ids=["report", "tuning"])
+@pytest.fixture(scope="module", params=[report_page, french_page, tuning_page], ids=["report", "french", "tuning"])
 def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     make: Callable[[], str] = request.param
     path = tmp_path_factory.mktemp("page") / "page.html"
@@ -141,6 +149,24 @@ def test_print_cuts_no_table(browser: Browser, page_file: Path, size: dict[str, 
     paper = tmp_path / "page.pdf"
     seen.page.pdf(path=str(paper), format="A4", landscape=size is LANDSCAPE)
     assert paper.read_bytes().startswith(b"%PDF-") and paper.stat().st_size > 20_000
+    seen.page.context.close()
+
+
+def test_the_slider_speaks_french(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(french_page(), encoding="utf-8")
+    seen = visit(browser, path, WIDE)
+    slider = seen.page.locator("#tuning-threshold")
+    before = seen.page.locator("#tuning-table tbody tr").all_inner_texts()
+    slider.evaluate("(one) => { one.value = '0.4'; one.dispatchEvent(new Event('input')); }")
+    after = seen.page.locator("#tuning-table tbody tr").all_inner_texts()
+    assert len(after) == len(before) > 3 and after[0] != before[0]
+    caption = seen.page.locator("#tuning-caption").inner_text()
+    assert "au seuil de confiance 0,4" in caption and "à IoU 0,5 (retenu" in caption
+    assert all(re.search(r"\d,\d{3}", row) and not re.search(r"\d\.\d", row) for row in after)
+    words = " ".join(re.findall(r"[A-Za-z]{3,}", " ".join(after)))
+    assert "interval)" not in words and "not defined" not in words
+    assert seen.faults == []
     seen.page.context.close()
 
 

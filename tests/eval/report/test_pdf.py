@@ -171,11 +171,19 @@ def test_a_pdf_of_another_report_is_removed_and_one_that_was_put_there_is_refuse
 # --- with WeasyPrint ---
 
 
+def needs_printer() -> None:
+    """Skip where WeasyPrint or Pango is missing, and say how to get it; in CI both are there."""
+    try:
+        require_printer()
+    except UsageError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{error.what} {error.fix}")
+
+
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> ReportFiles:
-    pytest.importorskip(
-        "weasyprint", reason='WeasyPrint is not installed: pip install -e ".[pdf]"', exc_type=ImportError
-    )
+    needs_printer()
     card = Card(owner=HOSTILE, purpose=HOSTILE, reviewers=(HOSTILE,))
     return write(tmp_path_factory.mktemp("printed"), card=card)
 
@@ -311,7 +319,7 @@ def test_what_people_wrote_is_text_in_the_pdf(printed: ReportFiles) -> None:
 
 @pytest.mark.slow
 def test_charts_and_pictures_are_painted_with_the_colours_of_the_page(tmp_path: Path) -> None:
-    pytest.importorskip("weasyprint", exc_type=ImportError)
+    needs_printer()
     case = build_case(tmp_path / "case")
     gallery = draw_gallery(case.evidence, case.policy, "blurred", case.origin).gallery
     made = write_report(case.evidence, case.policy, Card(), tmp_path / "report", gallery=gallery, pdf=True)
@@ -350,7 +358,7 @@ POINTS = 72 / 25.4
 
 @pytest.mark.slow
 def test_no_word_lies_outside_the_margins_even_with_long_names(tmp_path: Path) -> None:
-    pytest.importorskip("weasyprint", exc_type=ImportError)
+    needs_printer()
     if shutil.which("pdftotext") is None:
         pytest.skip("no pdftotext on PATH; install it with `apt-get install poppler-utils`")
     made = write_report(renamed(with_intervals(build_evidence())), read_policy(), Card(), tmp_path, pdf=True)
