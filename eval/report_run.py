@@ -21,6 +21,7 @@ from robust.eval.evidence.study import assemble_study
 from robust.eval.gallery import Drawn, Origin, draw_gallery
 from robust.eval.refine import refine
 from robust.eval.report.gallery import Mode
+from robust.eval.report.manifest import MANIFEST
 from robust.eval.selection import find_evaluations, without_evaluation
 from robust.eval.stored_cells import stored_cells
 from robust.eval.tracking import tags
@@ -141,15 +142,15 @@ def log_report(folder: Path, *, evidence: Evidence, decision: str, summary: str,
     """
     store = Store.open(tracking_uri)
     experiment_id = store.create_experiment(evidence.experiment)
-    sha256 = hashlib.sha256((folder / "report.html").read_bytes()).hexdigest()
-    marks = {tags.KIND: "report", tags.REPORT_SHA256: sha256}
+    sha256, listing = (hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("report.html", MANIFEST))
+    marks = {tags.KIND: "report", tags.REPORT_SHA256: sha256, tags.MANIFEST_SHA256: listing}
     same = [run for run in store.find(experiment_id, marks) if run.status == "FINISHED"]
     if same:
         return same[0].run_id
     marks = {**marks, tags.SCHEMA_TAG: tags.SCHEMA, tags.DECISION: decision, tags.NOTE: summary}
     run_id = store.create_run(experiment_id, f"report: {decision}", tags=marks)
     with ending(store, run_id):
-        for name in (*json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"], "manifest.json"):
+        for name in (*json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"], MANIFEST):
             store.log_file(run_id, folder / name, FOLDER)  # the folder may hold files that are not ours
         store.finish(run_id)
     return run_id

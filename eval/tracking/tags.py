@@ -53,6 +53,8 @@ DECISION = "robust.decision"
 """PROMOTE, REJECT or HOLD."""
 REPORT_SHA256 = "robust.report_sha256"
 """Of the report's HTML file."""
+MANIFEST_SHA256 = "robust.manifest_sha256"
+"""Of the report's manifest, and so of all its files."""
 ADOPTED_FROM = "robust.adopted_sha256"
 """Hash of the adopted folder's files: adopting the same folder again finds the run."""
 

@@ -125,6 +125,10 @@ def test_report_comes_from_the_store_rejects_what_finds_nothing_and_verifies(stu
     assert stored.tags["robust.decision"] == "REJECT" and stored.tags["robust.kind"] == "report"
     again = study.must("report", "--experiment", "tiny", "-o", tmp_path / "again")
     assert again["sha256"] == written["sha256"] and again["run_id"] == written["run_id"]
+    french = study.must("report", "--experiment", "tiny", "--lang", "fr", "-o", tmp_path / "french")
+    assert french["run_id"] != written["run_id"] and french["decision"] == written["decision"]
+    assert 'lang="fr"' in (tmp_path / "french" / "report.html").read_text(encoding="utf-8")
+    assert CliRunner().invoke(robust, ["verify", str(tmp_path / "french")]).exit_code == 0
     verified = CliRunner().invoke(robust, ["verify", str(tmp_path / "report")])
     assert verified.exit_code == 0
     evidence = json.loads((tmp_path / "report" / "evidence.json").read_text(encoding="utf-8"))
