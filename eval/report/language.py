@@ -63,6 +63,8 @@ class Template:
 
     patterns: tuple[re.Pattern[str], ...]
     places: tuple[int, ...]
+    starts_open: bool
+    ends_open: bool
     needed: str
     weight: int
     words: str
@@ -83,12 +85,20 @@ class Template:
         ways = [set[int]()] + [{i} for i in range(len(numbers))] * (len(numbers) > 1) + [set(range(len(numbers)))]
         patterns = [_COUNT + re.escape(literals[1])] if is_count else [_pattern(literals, long) for long in ways]
         compiled = tuple(re.compile(pattern, re.DOTALL) for pattern in patterns)
-        return cls(compiled, tuple(numbers), max(literals, key=len), sum(map(len, literals)), words)
+        whole = any(glue in literal for literal in literals for glue in _SENTENCES)
+        starts, ends = (not literal and not whole for literal in (literals[0], literals[-1]))
+        return cls(compiled, tuple(numbers), starts, ends, max(literals, key=len), sum(map(len, literals)), words)
 
     def fit(self, text: str) -> Iterator[tuple[str, ...]]:
-        """The values that a text has in the places, where it fits; one or two ways."""
+        """The values that a text has in the places, where it fits; some messages fit in several ways.
+
+        A value at an end of the message never reaches over the end of a sentence or clause: that belongs to another.
+        """
         found = dict.fromkeys(match.groups() for pattern in self.patterns if (match := pattern.fullmatch(text)))
-        yield from found
+        for values in found:
+            ends = (values[0],) * self.starts_open + (values[-1],) * self.ends_open
+            if not any(glue in value for value in ends for glue in _SENTENCES):
+                yield values
 
     def fill(self, values: Iterable[str]) -> str:
         """The translation with its values, which come in the order of the message."""

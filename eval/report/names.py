@@ -35,7 +35,7 @@ def report_names(evidence: Evidence, policy: Policy, card: Card, gallery: Galler
     found |= {text for waiver in policy.waivers for text in (waiver.author, waiver.reason)}
     for value in card.model_dump().values():
         found |= {text.strip() for text in ((value,) if isinstance(value, str) else value or ())}
-    return frozenset(text for text in found if text)
+    return frozenset(text for text in found if any(c.isalpha() for c in text))  # a number gets the form of the language
 
 
 def _of(candidate: CandidateEvidence) -> Iterator[str]:

@@ -80,6 +80,17 @@ def test_french_has_a_space_that_does_not_break_before_high_punctuation() -> Non
     assert wrong == []
 
 
+def test_what_is_open_at_its_end_is_open_at_its_end_in_french() -> None:
+    """A value there may be long ("share of {0}"), and words behind it would be far from what they belong to."""
+
+    def end(text: str) -> str | None:
+        found = re.search(r"\{\d+\}$", text)
+        return found and found[0]
+
+    known = messages(TEMPLATES / "report.fr.po")
+    assert [m for m, words in known.items() if end(m) not in (None, end(words))] == []
+
+
 STUDIES = {
     "measured": lambda: grid_study().evidence,
     "formulas": build_evidence,
