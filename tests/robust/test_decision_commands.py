@@ -62,7 +62,7 @@ def test_gate_exits_with_the_decision(tmp_path: Path, evidence: Path) -> None:
     [
         (["report"], "Say where the evidence is"),
         (["gate", "--evidence", "EVIDENCE", "--experiment", "x"], "Say where the evidence is"),
-        (["report", "--evidence", "EVIDENCE", "--lang", "fr"], "cannot be written in 'fr' yet"),
+        (["report", "--evidence", "EVIDENCE", "--lang", "de"], "'de' is not one of 'en', 'fr'"),
         (["report", "--evidence", "none.json"], "cannot be read"),
         (["gate", "--evidence", "EVIDENCE", "--policy", "none.yaml"], "cannot be read"),
         (["report", "--evidence", "EVIDENCE", "--card", "none.yaml"], "cannot be read"),
