@@ -70,7 +70,7 @@ def collect_evidence(
         )
     merged = assemble_study(kept, missing)
     require_one_rule(merged)
-    merged = merged.model_copy(update={"audit": _audited(store, merged, None if run_ids else experiment)})
+    merged = merged.model_copy(update={"audit": _audited(store, merged)})
     if policy is None:
         return merged
     merged = merged.model_copy(update={"policy_sha256": policy.sha256})
@@ -78,12 +78,18 @@ def collect_evidence(
     return refine(merged, policy, lambda candidate: stored_cells(store, homes[candidate.key], candidate))
 
 
-def _audited(store: Store, evidence: Evidence, experiment: str | None) -> AuditEvidence | None:
-    """Audit the whole experiment, or the trainings of the candidates; None when these were not trained here."""
+def _audited(store: Store, evidence: Evidence) -> AuditEvidence | None:
+    """Audit the experiment of the trainings, also where one of them was named; None when nothing was trained here.
+
+    What is wrong with a training (a copy, a seed counted twice) shows beside its siblings only.
+    """
     trainings = tuple(c.training.run_id for c in evidence.candidates if c.training is not None)
     if not trainings:
         return None
-    return audit_experiment(store, experiment, () if experiment else trainings)
+    homes = {store.run(run_id).experiment_id for run_id in trainings}
+    if len(homes) > 1:
+        return audit_experiment(store, None, trainings)
+    return audit_experiment(store, store.experiment_name(homes.pop()))
 
 
 def collect_gallery(

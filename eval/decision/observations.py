@@ -192,14 +192,17 @@ def robustness_claims(study: Study, policy: Policy, decision: Decision) -> tuple
             told = Told(estimate=subtract(sides[0].value, sides[1].value))
         claims.append(difference(sides, f"Retained share of clean {metric}", told, where))
     for one in ladders(study, policy, candidate):
-        on = _marked(study, scope(study, split, f"{one.ladder.corruption}/{one.last}"))
+        corruption, stopped = one.ladder.corruption, one.ladder.stopped_at
+        severity = one.last if stopped is None else stopped  # whose numbers the sentence quotes
+        there = scope(study, split, f"{corruption}/{severity}" if severity else CLEAN)
+        on = _marked(study, there, corruption)
         claims.append(robustness_ladder(candidate.name, one.ladder, on, requirement=one.requirement, last=one.last))
     return tuple(claims)
 
 
-def _marked(study: Study, where: Scope) -> Scope:
-    """The scope, saying when training has seen such images."""
-    seen = study.seen(where.variant)
+def _marked(study: Study, where: Scope, corruption: str | None = None) -> Scope:
+    """The scope, saying when training has seen such images, or those of the corruption that is spoken of."""
+    seen = study.seen(corruption or where.variant)
     return where.model_copy(update={"variant": f"{where.variant} ({seen})"}) if seen else where
 
 

@@ -89,7 +89,7 @@ def _images_cause(study: Study, policy: Policy, plan: Plan, candidate: Candidate
     """What the images of the split can show, and how wide the interval of the level is on them."""
     split, metric = policy.judged_on, policy.objective.metric
     counts = study.splits[split]
-    seen = [f"{value:.2f}" for value in plan.smallest_difference(counts.n_images)]
+    seen = [f"{min(value, 1.0):.2f}" for value in plan.smallest_difference(counts.n_images)]  # none can be larger
     shown = listed(list(dict.fromkeys(seen))).replace(" and ", " to ")
     level = study.metric(candidate, split, CLEAN, metric) if candidate else None
     message = (

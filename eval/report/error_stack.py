@@ -68,12 +68,15 @@ def error_charts(view: View) -> tuple[Chart, ...]:
 
 
 def drawn_variants(view: View, candidate: CandidateEvidence) -> list[str]:
-    """Clean and the variants of the table of errors; of many, those on which AP50 is lowest, in their order."""
+    """Clean and the variants of the table of errors; of many, those on which AP50 is lowest, in their order.
+
+    A variant that was not measured comes before any that was: what is missing must not look like what is good.
+    """
     clean, *others = telling_variants(view)
     if len(others) < MOST:
         return [clean, *others]
     ap50 = [(view.study.metric(candidate, view.judged_on, v, "AP50").value, v) for v in others]
-    lowest = [v for _, v in sorted((value, v) for value, v in ap50 if value is not None)][: MOST - 1]
+    lowest = [v for _, _, v in sorted((value is not None, value or 0.0, v) for value, v in ap50)][: MOST - 1]
     return [clean, *(v for v in others if v in lowest)]
 
 

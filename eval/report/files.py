@@ -37,6 +37,7 @@ from robust.eval.report.model_card import to_model_card
 from robust.eval.report.names import report_names
 from robust.eval.report.pdf import PDF, printed_again, to_pdf
 from robust.eval.report.render import render_html, render_markdown, render_summary
+from robust.eval.report.slider import slider_in_language
 from robust.eval.report.statement import to_statement
 from robust.eval.yaml_file import parse_yaml
 
@@ -65,6 +66,7 @@ class ReportFiles:
         sha256: Hex digest of the HTML file.
         summary: A few lines of Markdown.
         pdf: The document for paper and archives; None when it was not asked for.
+        untranslated: Texts that stayed English in a report of another language.
     """
 
     folder: Path
@@ -75,6 +77,7 @@ class ReportFiles:
     sha256: str
     summary: str
     pdf: Path | None = None
+    untranslated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def write_report(
     """
     decision = decide(evidence, policy, Circumstances(today=today, facts=given(card)))
     sources = _Sources(evidence, policy, card, gallery, lang)
-    contents, page = _contents(sources, decision)
+    contents, page, untranslated = _contents(sources, decision)
     if pdf:
         contents[PDF] = to_pdf(contents["report.html"].decode("utf-8"), contents, decision.decided_on)
     contents[MANIFEST] = make_manifest(contents, evidence, _writer(), lang).to_json().encode("utf-8")
@@ -165,6 +168,7 @@ def write_report(
         sha256=sha256_of(contents["report.html"]),
         summary=render_summary(page),
         pdf=out_dir / PDF if pdf else None,
+        untranslated=untranslated,
     )
 
 
@@ -257,11 +261,13 @@ class _Sources:
     lang: str
 
 
-def _contents(sources: _Sources, decision: Decision) -> tuple[dict[str, bytes], ReportContext]:
-    """Every file of the report but the manifest, and what the page shows."""
+def _contents(sources: _Sources, decision: Decision) -> tuple[dict[str, bytes], ReportContext, tuple[str, ...]]:
+    """Every file of the report but the manifest, what the page shows, and what of it stayed English."""
     evidence, card, policy = sources.evidence, sources.card, sources.policy
     context = build_context(evidence, policy, decision, card, sources.gallery)
-    page, _ = in_language(context, sources.lang, report_names(evidence, policy, card, sources.gallery))
+    page, translator = in_language(context, sources.lang, report_names(evidence, policy, card, sources.gallery))
+    if translator is not None:
+        page = replace(page, slider_data=slider_in_language(page.slider_data, translator))
     texts = {
         "evidence.json": evidence.to_json(),
         "policy.yaml": policy.to_yaml(),
@@ -275,7 +281,7 @@ def _contents(sources: _Sources, decision: Decision) -> tuple[dict[str, bytes], 
     }
     contents = {name: text.encode("utf-8") for name, text in texts.items()}
     contents["test-result.intoto.json"] = to_statement(evidence, decision, contents).encode("utf-8")
-    return contents, page
+    return contents, page, tuple((translator.untranslated if translator else {}).values())
 
 
 def _compared(folder: Path, contents: dict[str, bytes], manifest: Manifest, listing: bytes) -> VerifiedReport:
@@ -291,7 +297,7 @@ def _compared(folder: Path, contents: dict[str, bytes], manifest: Manifest, list
     decision = decide(evidence, policy, Circumstances(today=day, facts=given(card)))
     if manifest.lang not in LANGUAGES:
         raise IntegrityError(f"{folder / MANIFEST} names a language that no report is written in: {manifest.lang!r}.")
-    expected, _ = _contents(_Sources(evidence, policy, card, gallery, manifest.lang), decision)
+    expected, _, _ = _contents(_Sources(evidence, policy, card, gallery, manifest.lang), decision)
     for name, content in expected.items():
         if contents[name] != content:
             raise IntegrityError(

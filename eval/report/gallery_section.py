@@ -28,9 +28,9 @@ LEGEND: dict[Kind, str] = {
 MODES: dict[Mode, str] = {
     "none": "",
     "blurred": (
-        f"People are made unrecognisable: every annotated box, and every detection from a score of {HIDDEN_FROM:g} on, "
-        "enlarged by a tenth on each side, is averaged over blocks. A person who is neither annotated nor detected is "
-        "not covered."
+        f"Every annotated box, and every detection from a score of {HIDDEN_FROM:g} on, enlarged by a tenth on each "
+        "side, is averaged over blocks, so that people in them cannot be recognised. A person who is neither annotated "
+        "nor detected is not covered."
     ),
     "full": "The pictures are as evaluated: faces and people in them are personal data.",
 }

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from robust.errors import UnknownName
 from robust.eval.report.context import Code
@@ -50,8 +50,12 @@ TERMS = frozenset(
 _LETTER = re.compile(r"[^\W\d_]")
 _COUNT = r"([\d,.]+|unknown number of)"
 _HASH = re.compile(r"[0-9a-f]{8,64}(\.\.\.)?")
-_LEAD = re.compile(r"^[;:,.]\s")  # what joins a fragment to the text before it
-_BRACKETED = re.compile(r"(.*?)([\[(])((?:[^\[\]()]|\([^()]*\)|\[[^\[\]]*\])*)([\])])(.*)", re.DOTALL)
+_LEAD = re.compile(r"^\u00a0?[;:,.]\s")  # what joins a fragment to the text before it
+_BRACKETED = re.compile(r"([\[(])((?:[^\[\]()]|\([^()]*\)|\[[^\[\]]*\])*)([\])])(.*)", re.DOTALL)
+_OPENING = re.compile(r"[\[(]")
+_MISLEADING = re.compile(r"[^\w@-]|\d|_")  # anything but a plain word
+_FIRST_COVER, _MOST_COVERS = 0xE000, 6000  # signs of Unicode's private use area: nothing else may hold them
+_COVER = re.compile("[\ue000-\uf8ff]")
 _SENTENCES = (". ", "; ")
 _GLUE = (*_SENTENCES, ": ", ", ", " and ", " - ")
 """Where texts were put together; tried in this order when no message fits the whole."""
@@ -140,7 +144,7 @@ class Catalogue:
             messages: Message -> translation; one that is empty is left out.
             counts: Messages that are a number of things.
         """
-        known = {message.strip(): words.strip() for message, words in messages.items() if words.strip()}
+        known = {message.strip(): words.strip(" ") for message, words in messages.items() if words.strip()}
         known |= {_LEAD.sub("", message): _LEAD.sub("", words) for message, words in known.items()}
         templates = [
             Template.of(message, words, is_count=message in counts)
@@ -198,15 +202,34 @@ class Translator:
 
     def __post_init__(self) -> None:
         self._known: dict[str, str | None] = {}
+        covered = sorted(filter(self._may_mislead, self.names), key=lambda name: (-len(name), name))[:_MOST_COVERS]
+        self._covers = {name: chr(_FIRST_COVER + i) for i, name in enumerate(covered)}
+        self._names = {cover: name for name, cover in self._covers.items()}
+        self._pattern = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in covered) or r"(?!)")
 
     def __call__(self, text: str) -> str:
         """The text in the language."""
-        words = self._whole(text)
-        if words is not None:
-            return words
-        words, left = self._in_part(text)
-        self.untranslated[text] = left
-        return words
+        if text in self.catalogue.whole and text not in self.names:
+            return self.catalogue.whole[text]
+        covered = self._pattern.sub(lambda found: self._covers[found[0]], text)
+        words = self._whole(covered)
+        if words is None and covered != text:
+            words = self._whole(text)  # a sentence may hold a name as words: "not below the baseline by more than 0.02"
+        if words is None:
+            words, left = self._in_part(covered)
+            self.untranslated[text] = self._uncovered(left)
+        return self._uncovered(words)
+
+    def _may_mislead(self, name: str) -> bool:
+        """Whether a name could be read as words of a sentence; such a name is covered by one sign while it is read.
+
+        A lower-case word is not: sentences hold such words too, and where it stands alone it is known as a name.
+        """
+        is_word = name[:1].isupper() and self.catalogue.whole.get(name, name) != name
+        return bool(_LETTER.search(name)) and (is_word or bool(_MISLEADING.search(name)))
+
+    def _uncovered(self, text: str) -> str:
+        return _COVER.sub(lambda cover: self._names.get(cover[0], cover[0]), text)
 
     def _whole(self, text: str) -> str | None:
         """The translation of a text of which every part is known; None when one is not."""
@@ -217,7 +240,7 @@ class Translator:
 
     def _find(self, text: str) -> str | None:
         core = text.strip()
-        if core in self.names or core in TERMS or not core or _HASH.fullmatch(core):
+        if core in TERMS or not core or _HASH.fullmatch(core) or self._is_name(core):
             return text
         if text in self.catalogue.whole:
             return self.catalogue.whole[text]
@@ -227,6 +250,11 @@ class Translator:
             words = self._whole(core)
             return None if words is None else text.replace(core, words, 1)
         return next(self._parsed(text), None)
+
+    def _is_name(self, text: str) -> bool:
+        """Whether it is a name, or one of which the middle was left out."""
+        head, cut, tail = text.partition("…")
+        return text in self.names or bool(cut and any(n.startswith(head) and n.endswith(tail) for n in self.names))
 
     def _parsed(self, text: str) -> Iterator[str]:
         for template, parts in self._fitting(text):
@@ -242,10 +270,12 @@ class Translator:
         yield from self._ended(text)
 
     def _bracketed(self, text: str) -> Iterator[str]:
-        found = _BRACKETED.fullmatch(text)
-        values = self._all((found[1], found[3], found[5])) if found else None
-        if found and values:
-            yield f"{values[0]}{found[2]}{self._listed(values[1], found[2])}{found[4]}{values[2]}"
+        """Text with something in brackets, whichever of its brackets that is."""
+        for place in (found.start() for found in _OPENING.finditer(text)):
+            found = _BRACKETED.fullmatch(text, place)
+            values = self._all((text[:place], found[2], found[4])) if found else None
+            if found and values:
+                yield f"{values[0]}{found[1]}{self._listed(values[1], found[1])}{found[3]}{values[2]}"
 
     def _ended(self, text: str) -> Iterator[str]:
         """Text that ends with a full stop, or starts with a name, a symbol or a message: "AP50 0.612", "? FAIL"."""
@@ -280,23 +310,17 @@ class Translator:
         return re.sub(r",\s", " ; ", words) if opening == "[" and self.catalogue.lang == "fr" else words
 
     def _in_part(self, text: str) -> tuple[str, str]:
-        """As much as can be translated, and what stayed English."""
+        """Every sentence and clause that is known whole, and what stayed English: half a sentence would mislead."""
         words = self._whole(text)
         if words is not None:
             return words, ""
         for glue in _SENTENCES:
             halves = next(_halves(text, glue), None)
             if halves is not None:
-                return self._put_together(halves, joined(glue, self.catalogue.lang).join)
-        fitting = next(self._fitting(text), None)
-        if fitting is not None:
-            template, parts = fitting
-            return self._put_together(parts, template.fill)
+                told = [self._in_part(half) for half in halves]
+                made = joined(glue, self.catalogue.lang).join(words for words, _ in told)
+                return made, " | ".join(left for _, left in told if left)
         return text, text
-
-    def _put_together(self, parts: Iterable[str], join: Callable[[list[str]], str]) -> tuple[str, str]:
-        told = [self._in_part(part) for part in parts]
-        return join([words for words, _ in told]), " | ".join(left for _, left in told if left)
 
 
 def _halves(text: str, glue: str) -> Iterator[tuple[str, str]]:
@@ -335,7 +359,7 @@ def localised(text: str, lang: str) -> str:
         return format_date(date(*map(int, found.groups())), "long", locale=lang)
 
     if lang == "fr":  # where the comma is the decimal mark, it cannot stand between numbers
-        text = re.sub(r"(?<=\d), (?=[+-]?\d)", " ; ", text)
+        text = re.sub(r"(?<=\d), (?=[<>]? ?[+-]?\d)", " ; ", text)
     return re.sub(r"(?<=\d) ?%", "\u00a0%" if lang == "fr" else "%", _NUMBER.sub(number, _DATE.sub(day, text)))
 
 
@@ -371,6 +395,18 @@ def in_language(context: Value, lang: str, names: frozenset[str]) -> tuple[Value
     translator = Translator(catalogue(lang), names)
     made = translate(context, translator)
     return dataclasses.replace(made, lang=lang), translator  # type: ignore[type-var]
+
+
+def translate_json(value: Any, translator: Translator, fields: frozenset[str]) -> Any:
+    """The same JSON value with the texts of some fields translated."""
+    if isinstance(value, list):
+        return [translate_json(item, translator, fields) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: translator(item) if key in fields and isinstance(item, str) else translate_json(item, translator, fields)
+        for key, item in value.items()
+    }
 
 
 def phrases(lang: str) -> Callable[[str], str]:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from robust.corruptions.records import CLEAN
 from robust.eval.decision.policy import Policy, read_policy
+from robust.eval.decision.study import Study
 from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.report.card import Card
+from robust.eval.report.context import printable
 from robust.eval.report.gallery import Gallery
 
 
@@ -16,16 +18,19 @@ def report_names(evidence: Evidence, policy: Policy, card: Card, gallery: Galler
     found = {evidence.experiment, evidence.data.name, evidence.suite.name, policy.name, *evidence.data.categories}
     found |= {split.split for split in evidence.data.splits} | {"train", "val", "test", CLEAN, policy.judged_on}
     for variant in evidence.suite.variants:
-        found |= {variant.name, variant.corruption, *variant.parameters, *map(str, variant.parameters.values())}
+        found |= {variant.name, variant.corruption, *variant.parameters}
+        found |= {value for value in variant.parameters.values() if isinstance(value, str)}
     found |= set(evidence.suite.trained_on)
     found |= {gate.name for gate in policy.gates} - {gate.name for gate in read_policy().gates}
     found |= {policy.objective.statement} - {read_policy().objective.statement}
     for gate in policy.model_dump()["gates"]:
         found |= {str(gate["corruption"])} if gate.get("corruption") else set()
-        found |= {*(gate.get("corruptions") or ()), *(gate.get("required") or ())}
+        found |= {*(gate.get("corruptions") or ()), *(gate.get("required") or ()), *(gate.get("must_check") or ())}
         found |= {f"{name}/{severity}" for name in gate.get("corruptions") or () for severity in range(1, 6)}
     for candidate in evidence.candidates:
         found |= set(_of(candidate))
+    study = Study(evidence)  # which tells apart what shares a name
+    found |= {one.name for one in study.everybody} | {group.label for group in study.groups}
     found |= {missing.name for missing in evidence.not_evaluated}
     if evidence.audit is not None:
         found |= {*evidence.audit.rules, *evidence.audit.not_checked}
@@ -35,7 +40,7 @@ def report_names(evidence: Evidence, policy: Policy, card: Card, gallery: Galler
     found |= {text for waiver in policy.waivers for text in (waiver.author, waiver.reason)}
     for value in card.model_dump().values():
         found |= {text.strip() for text in ((value,) if isinstance(value, str) else value or ())}
-    return frozenset(text for text in found if any(c.isalpha() for c in text))  # a number gets the form of the language
+    return frozenset(printable(text).strip() for text in found if text.strip())
 
 
 def _of(candidate: CandidateEvidence) -> Iterator[str]:
@@ -48,4 +53,8 @@ def _of(candidate: CandidateEvidence) -> Iterator[str]:
     yield from (value for value in candidate.inference.values() if isinstance(value, str))
     if candidate.training is not None:
         yield from (candidate.training.run_id, candidate.training.run_name)
-        yield from candidate.training.parameters.values()
+        yield from filter(_has_letters, candidate.training.parameters.values())  # numbers take the form of the language
+
+
+def _has_letters(text: str) -> bool:
+    return any(character.isalpha() for character in text)

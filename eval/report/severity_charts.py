@@ -106,7 +106,9 @@ def _required(view: View, corruption: str, severities: Sequence[int]) -> Iterato
         if isinstance(gate, MetricGate):
             yield from _of_metric(gate, corruption, severities)
         elif gate.corruption == corruption:
-            yield from _of_ladder(gate) if isinstance(gate, LadderGate) else _of_retained(view, gate, severities)
+            yield from (
+                _of_ladder(gate, severities) if isinstance(gate, LadderGate) else _of_retained(view, gate, severities)
+            )
 
 
 def _gates(policy: Policy) -> Iterator[MetricGate | LadderGate | RetainedGate]:
@@ -130,9 +132,9 @@ def _of_metric(gate: MetricGate, corruption: str, severities: Sequence[int]) -> 
             yield Bound(gate.minimum, label, float(s), float(s)), words
 
 
-def _of_ladder(gate: LadderGate) -> Iterator[tuple[Bound, str]]:
+def _of_ladder(gate: LadderGate, severities: Sequence[int]) -> Iterator[tuple[Bound, str]]:
     words = f"Required up to severity {gate.up_to}: at least {gate.minimum:.3f} ({gate.name})"
-    yield Bound(gate.minimum, f"≥ {gate.minimum:.3f}", 0.0, float(gate.up_to)), words
+    yield Bound(gate.minimum, f"≥ {gate.minimum:.3f}", 0.0, float(min(gate.up_to, severities[-1]))), words
 
 
 def _of_retained(view: View, gate: RetainedGate, severities: Sequence[int]) -> Iterator[tuple[Bound, str]]:

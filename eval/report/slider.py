@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robust.eval.decision.study import CLEAN
 from robust.eval.evidence.records import Curve
 from robust.eval.report.context import Code
+from robust.eval.report.language import Translator, translate_json
 from robust.eval.report.tuning_cells import TuningSubject
-from robust.eval.report.tuning_data import script_data
+from robust.eval.report.tuning_data import page_json, script_data
 from robust.eval.report.view import View
 
 MAX_DATA = 500_000
@@ -70,3 +72,10 @@ def _can_move(view: View, subject: TuningSubject) -> bool:
     """Whether something was swept, the chosen threshold included, so that the slider can stand on it."""
     swept = any(curve.thresholds and _is_listed(view, subject, curve) for curve in subject.curves)
     return swept and (subject.chosen is None or subject.at is not None)
+
+
+def slider_in_language(data: Code, translator: Translator) -> Code:
+    """The data of the slider with its names and notes in the language."""
+    if not data.text:
+        return data
+    return Code(page_json(translate_json(json.loads(data.text), translator, frozenset({"name", "note"}))))

@@ -29,7 +29,11 @@ def script_data(subjects: Sequence[TuningSubject], wanted: Callable[[TuningSubje
         subjects: Candidates.
         wanted: Which curves the slider shows.
     """
-    content = {"candidates": [_subject(s, [c for c in s.curves if wanted(s, c)]) for s in subjects]}
+    return page_json({"candidates": [_subject(s, [c for c in s.curves if wanted(s, c)]) for s in subjects]})
+
+
+def page_json(content: Any) -> str:
+    """JSON that may stand inside a script element of a page: ASCII, and nothing that could end the element."""
     text = json.dumps(content, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     for character, escaped in _UNSAFE.items():
         text = text.replace(character, escaped)

@@ -91,4 +91,8 @@ def report_command(
         click.echo(written.html)
         if written.pdf:
             click.echo(written.pdf)
+    if written.untranslated:
+        click.echo(
+            f"{len(written.untranslated)} texts stayed English, such as: {written.untranslated[0][:100]}", err=True
+        )
     warn(drawn, thumbnails)

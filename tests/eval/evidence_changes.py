@@ -9,10 +9,10 @@ from robust.eval.evidence.records import CandidateEvidence, CellAtThreshold, Evi
 from robust.eval.metrics.comparison import Comparison
 from robust.eval.metrics.interval import Interval
 from robust.eval.metrics.misses import MissKinds
-from robust.eval.metrics.records import CocoMetrics
+from robust.eval.metrics.records import CocoMetrics, OperatingPoint
 from robust.eval.metrics.robustness import robustness as aggregate
 from robust.eval.metrics.robustness_records import RobustnessEvidence
-from robust.eval.metrics.worst_images import WorstImages
+from robust.eval.metrics.worst_images import WorstImage, WorstImages
 
 from .evidence_builder import change_candidates
 
@@ -91,7 +91,7 @@ def with_intervals(evidence: Evidence, *, half: float = 0.02, shift: float = 0.0
                     n_false_positives=p.fp,
                     false_positives=(),
                 ),
-                worst=WorstImages(threshold=p.threshold, by_misses=(), by_false_positives=()),
+                worst=_worst(p),
             )
             for one in c.sweep.curves
             for p in one.points
@@ -144,3 +144,13 @@ def _gains(evidence: Evidence, gain: float, half: float, shift: float) -> Iterat
                         n_images_units=500,
                     ),
                 )
+
+
+def _worst(point: OperatingPoint) -> WorstImages:
+    """All errors in one image, so that the lists do not say that there are none."""
+    one = WorstImage(image_id=1, misses=point.fn, false_positives=point.fp, n_objects=point.tp + point.fn)
+    return WorstImages(
+        threshold=point.threshold,
+        by_misses=(one,) if point.fn else (),
+        by_false_positives=(one,) if point.fp else (),
+    )

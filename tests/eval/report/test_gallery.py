@@ -95,7 +95,7 @@ def test_the_page_shows_the_pictures_with_their_boxes_and_counts(case: Case, gal
     assert "missed person, 100 px high, hidden 40 %, not found at any score that was kept" in text
     assert "street.png (image 1)" in text and "2 of 3 missed, 1 false alarm" in text
     assert "rank 1 by misses, rank 1 by false alarms" in text
-    assert "People are made unrecognisable" in text and "neither annotated nor detected" in text
+    assert "so that people in them cannot be recognised" in text and "neither annotated nor detected" in text
 
 
 def test_pictures_can_be_read_without_seeing_them_and_ids_are_unique(case: Case, gallery: Gallery) -> None:

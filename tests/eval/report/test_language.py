@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import re
 import sys
 from collections import Counter
@@ -21,7 +22,7 @@ from robust.errors import UnknownName
 from robust.eval.decision.decide import decide
 from robust.eval.decision.policy import Policy, read_policy
 from robust.eval.evidence.findings import AuditEvidence
-from robust.eval.evidence.records import Evidence
+from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card
 from robust.eval.report.context import Code, ReportContext
@@ -35,8 +36,10 @@ from robust.eval.report.language import (
 )
 from robust.eval.report.names import report_names
 from robust.eval.report.render import render_html, render_markdown
+from robust.eval.report.slider import slider_in_language
+from robust.eval.report.tuning_data import page_json
 from tests.eval.evidence.study_builder import grid_study
-from tests.eval.evidence_builder import build_evidence, undefined, with_recorded, without_cells
+from tests.eval.evidence_builder import build_evidence, change_candidates, undefined, with_recorded, without_cells
 from tests.eval.evidence_changes import with_intervals
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -228,6 +231,68 @@ def test_a_name_is_never_translated_and_what_is_not_known_is_told() -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_translated_without_an_error_and_keeps_its_digits(text: str) -> None:
     assert digits(small()(text)) == digits(text) or re.search(r"\d{4}-\d{2}-\d{2}", text) or not text.isascii()
+
+
+def test_the_data_of_the_slider_is_told_in_the_language_and_stays_safe() -> None:
+    translator = small(frozenset({"a <b>"}))
+    cells = [{"name": "a <b>: 3 images", "note": "no interval", "tp": [3]}]
+    text = slider_in_language(Code(page_json({"candidates": [{"name": "all", "cells": cells}]})), translator).text
+    assert "<" not in text and text.isascii()
+    (candidate,) = json.loads(text)["candidates"]
+    assert candidate["name"] == "tous"
+    assert candidate["cells"] == [{"name": "a <b>\u00a0: 3 images d'essai", "note": "pas d'intervalle", "tp": [3]}]
+
+
+MISLEADING = (
+    "10.5",
+    "3 of 4 critical gates failed",
+    "a; b: c, d (e)",
+    "test of all",
+    "run: AP50 0.900 on test",
+    "night: 3 images in 2",
+    "x y. No interval",
+    "no difference shown",
+    "[0.1, 0.2] (no interval)",
+)
+
+
+def renamed(name: str) -> tuple[ReportContext, Translator]:
+    """A French report whose experiment, data, proposed run, its configuration, owner and purpose have one name."""
+    proposed = "yolov8n_e3_sz416_lr0.005_s42"
+
+    def change(one: CandidateEvidence) -> CandidateEvidence:
+        told = {"label": f"yolov8n 416 {name}"}
+        same = one.configuration.model_copy(update=told if one.configuration.imgsz == 416 and one.seed else {})
+        return one.model_copy(update={"name": one.name.replace(proposed, f"y {name}"), "configuration": same})
+
+    evidence = change_candidates(with_intervals(build_evidence()), change)
+    data = evidence.data.model_copy(update={"name": name})
+    evidence = evidence.model_copy(update={"experiment": name, "data": data})
+    card, policy = Card(owner=name, purpose=f"Not for\n{name}; 3 of 5 gates"), read_policy()
+    context = build_context(evidence, policy, decide(evidence, policy), card)
+    made, translator = in_language(context, "fr", report_names(evidence, policy, card))
+    assert translator is not None
+    return made, translator
+
+
+@pytest.mark.parametrize("name", MISLEADING)
+def test_a_name_changes_nothing_but_itself(name: str) -> None:
+    """Judge: the French report of a study with a harmless name, with the name put in afterwards."""
+    made, translator = renamed(name)
+    plain, _ = renamed("zzqx")
+    assert translator.untranslated == {}
+    for found, harmless in zip(texts(made), texts(plain), strict=True):
+        if len(found) < 10_000:  # not the data of the slider
+            assert found == harmless.replace("zzqx", name), harmless
+
+
+@pytest.mark.parametrize("name", ["PASS", "FAIL", "Training", "baseline", "all"])
+def test_a_name_that_is_a_word_of_the_report_stays_a_name(name: str) -> None:
+    made, _ = renamed(name)
+    facts = {fact.label: str(fact.value) for fact in (*made.summary, *made.objectives)}
+    assert facts["Responsable"] == name and facts["Candidat proposé"] == f"y {name}"
+    assert made.subtitle.startswith(f"{name}\u00a0: ")
+    assert all(row.cells[0].text.endswith(("PREUVES INSUFFISANTES", "SATISFAIT", name)) for row in made.gates.rows)
 
 
 def test_a_language_that_is_not_there_is_refused() -> None:
