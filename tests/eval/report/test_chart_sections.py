@@ -15,14 +15,17 @@ from robust.eval.decision.decide import decide
 from robust.eval.decision.metric_gates import MetricGate
 from robust.eval.decision.policy import Policy, read_policy
 from robust.eval.decision.records import Tier
+from robust.eval.decision.study import Study
 from robust.eval.decision.suite_gates import LadderGate, RetainedGate
 from robust.eval.evidence.records import CandidateEvidence, CellEvidence, Evidence
 from robust.eval.metrics.error_types import KINDS, ErrorKind
+from robust.eval.report import error_stack
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card
 from robust.eval.report.context import Chart, Plot, ReportContext
 from robust.eval.report.error_tables import ERROR_WORDS
 from robust.eval.report.render import render_html, render_markdown
+from robust.eval.report.view import View
 from tests.eval.evidence.study_builder import FOG, NIGHT, Model, baseline, build
 from tests.eval.evidence_builder import build_evidence, change_candidates, undefined, without_cells
 
@@ -315,3 +318,31 @@ def test_older_evidence_without_a_curve_says_how_to_get_one() -> None:
 
     (chart,) = context(change_candidates(measured(), strip)).pr_charts
     assert chart.plot is None and "robust eval with the same options adds it" in chart.description
+
+
+def test_a_requirement_up_to_a_severity_that_was_not_measured_stays_in_the_chart() -> None:
+    far = LadderGate(name="far", tier=Tier.SUPPORTING, metric="AP50", corruption="night", up_to=5, minimum=0.37)
+    rules = read_policy().model_copy(update={"gates": (far,)})
+    evidence = measured()  # severities 1 and 2
+    shown = build_context(evidence, rules, decide(evidence, rules), Card()).degradation_charts[0]
+    (level,) = plot_of(shown).levels
+    assert level.label.text == "≥ 0.370" and float(level.stop) <= float(plot_of(shown).right)
+    assert "Required up to severity 5: at least 0.370 (far)" in shown.description
+
+
+def test_variants_without_a_value_are_drawn_before_those_with_a_high_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left out is said to have a higher AP50, so it must have one."""
+    many = ["clean", *(f"{corruption}/{severity}" for corruption in ("night", "crowd") for severity in range(1, 6))]
+    monkeypatch.setattr(error_stack, "telling_variants", lambda view: many)
+    evidence, rules = build_evidence(), read_policy()
+    view = View(Study(evidence), rules, decide(evidence, rules), Card())
+    assert view.candidate is not None
+    assert "crowd/1" not in error_stack.drawn_variants(view, view.candidate)
+
+    def blank(one: CellEvidence) -> CellEvidence:
+        missing = one.coco.model_copy(update={"AP50": None})
+        return one.model_copy(update={"coco": missing}) if one.variant == "crowd/1" else one
+
+    candidate = view.candidate.model_copy(update={"cells": tuple(map(blank, view.candidate.cells))})
+    drawn = error_stack.drawn_variants(view, candidate)
+    assert "crowd/1" in drawn and len(drawn) == error_stack.MOST and drawn == [v for v in many if v in drawn]
