@@ -5,9 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import RootModel
 
@@ -23,15 +22,12 @@ from robust.eval.evaluation_run import read_evidence
 from robust.eval.evidence.findings import AuditEvidence
 from robust.eval.evidence.records import Evidence
 from robust.eval.tracking import tags
+from robust.eval.tracking.kept_files import ARGS, KeptFiles, args_paths, is_weights
 from robust.eval.tracking.records import Artifact, RunInfo
 from robust.eval.tracking.store import Store
-from robust.eval.tracking.weights import BASE_FOLDER
 from robust.eval.yaml_file import read_yaml
 
-ARGS = "args.yaml"
-_WEIGHTS = {".pt", ".pth", ".onnx", ".safetensors", ".torchscript", ".engine", ".tflite", ".keras", ".h5"}
-_MODEL_FILE = "MLmodel"  # what MLflow writes beside every model that it packs itself
-_DEPTH = 4  # folders below the root that are searched
+_NO_TRAINING = {"val", "predict", "export", "benchmark", "track"}  # modes of Ultralytics
 _LONGEST_ARGS = 200_000  # bytes; Ultralytics writes about 2,000
 _LONGEST_VALUE = 500
 _VERSIONS = (tags.ULTRALYTICS, "ultralytics", "ultralytics_version", "ultralytics.version")
@@ -78,10 +74,9 @@ def read_facts(
 ) -> ExperimentFacts:
     """Read what the checks look at; as `audit_experiment`."""
     runs, name = _training_runs(store, experiment, run_ids)
-    files = _Files(store)
+    files = KeptFiles(store)
     found = [_run_facts(store, run, files) for run in runs]
-    if not files.n_files and any(run.tags.get(tags.WEIGHTS_SHA256) or run.model_ids for run in runs):
-        # weights were logged but not one file is here: the artifacts lie elsewhere, so nothing is known of them
+    if not files.n_entries:  # nobody logged a file, or the artifacts lie elsewhere: what they would show is not known
         found = [run.model_copy(update={"has_weights": None}) for run in found]
     return ExperimentFacts(
         experiment=name,
@@ -98,10 +93,14 @@ def _training_runs(store: Store, experiment: str | None, run_ids: Sequence[str])
         return list(runs.values()), ", ".join(store.experiment_name(number) for number in numbers)
     if experiment is None:
         raise UsageError("No experiment was named.", fix="Give --experiment NAME or --run-id ID.")
-    everyone = store.runs(experiment, kind="train")
-    parents = {run.parent_run_id for run in everyone}
-    # a run that only holds others together, such as that of a search, is no training
-    return [run for run in everyone if run.metrics or run.params or run.run_id not in parents], experiment
+    return _trainings(store.runs(experiment, kind="train")), experiment
+
+
+def _trainings(everyone: Sequence[RunInfo]) -> list[RunInfo]:
+    """Leave out what nobody trained: evaluations of others, and runs that hold others together, such as a search's."""
+    trained = [run for run in everyone if run.kind or run.params.get("mode", "").strip().casefold() not in _NO_TRAINING]
+    parents = {run.parent_run_id for run in trained}
+    return [run for run in trained if run.kind or run.run_id not in parents]
 
 
 def _training_of(store: Store, run_id: str) -> RunInfo:
@@ -118,7 +117,7 @@ def _training_of(store: Store, run_id: str) -> RunInfo:
     return store.run(source)
 
 
-def _run_facts(store: Store, run: RunInfo, files: _Files) -> RunFacts:
+def _run_facts(store: Store, run: RunInfo, files: KeptFiles) -> RunFacts:
     kept = files.of(run)
     resolved, unreadable = (None, ()) if kept is None else _read_args(store, run, kept)
     return RunFacts(
@@ -126,12 +125,15 @@ def _run_facts(store: Store, run: RunInfo, files: _Files) -> RunFacts:
         name=run.name,
         status=run.status,
         params=run.params,
+        has_own_params=_is_ours(run),
         resolved=resolved,
         unreadable=unreadable,
         metrics=run.metrics,
         courses=_courses(store, run),
         tags=run.tags,
-        has_weights=None if kept is None else bool(run.model_ids) or any(_is_weights(run, path) for path in kept),
+        has_weights=None
+        if kept is None
+        else bool(run.model_ids) or any(is_weights(run, file) for file in kept.values()),
         weights_sha256=run.tags.get(tags.WEIGHTS_SHA256),
         tensors_sha256=run.tags.get(tags.TENSORS_SHA256),
         start_time=run.start_time,
@@ -150,82 +152,46 @@ def _courses(store: Store, run: RunInfo) -> dict[str, dict[int, float]]:
     return found
 
 
-class _Files:
-    """Lists what runs keep; an artifact store that fails once is not asked again."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._failed: set[tuple[str, str]] = set()
-        self.n_files = 0
-
-    def of(self, run: RunInfo) -> dict[str, Artifact] | None:
-        """Return the files of a run by path, or as many as are needed to know of its weights and its settings.
-
-        None when the artifact store cannot be asked.
-        """
-        place = urlsplit(run.artifact_uri)[:2]
-        if place in self._failed:
-            return None
-        try:
-            found = self._search(run)
-        except StoreError:  # a server that is gone or forbids it: "not known", which the facts say with None
-            self._failed.add(place)
-            return None
-        self.n_files += len(found)
-        return found
-
-    def _search(self, run: RunInfo) -> dict[str, Artifact]:
-        found: dict[str, Artifact] = {}
-        level: list[str | None] = [None]
-        for _ in range(_DEPTH + 1):
-            entries = [
-                entry
-                for folder in level
-                for entry in self._store.list_artifacts(run.run_id, folder, root=run.artifact_uri)
-            ]
-            found.update({entry.path: entry for entry in entries if not entry.is_dir})
-            if any(_is_weights(run, path) for path in found):
-                break
-            level = [entry.path for entry in entries if entry.is_dir and entry.path != BASE_FOLDER]
-        return found
-
-
-def _is_weights(run: RunInfo, path: str) -> bool:
-    """Whether a file may be the trained network: neither its last state nor what the training started from."""
-    file = PurePosixPath(path)
-    is_start = file.parts[0] == BASE_FOLDER or path == run.tags.get(tags.BASE_WEIGHTS_ARTIFACT)
-    return not is_start and file.stem != "last" and (file.suffix.casefold() in _WEIGHTS or file.name == _MODEL_FILE)
-
-
 def _read_args(store: Store, run: RunInfo, kept: dict[str, Artifact]) -> tuple[dict[str, str] | None, tuple[str, ...]]:
     """Read the settings that the training wrote down, and what was wrong with them."""
-    file = kept.get(ARGS)
-    if file is None or tags.TRAIN_KEY in run.tags or tags.ADOPTED_FROM in run.tags:
+    paths = args_paths(kept)
+    if not paths or _is_ours(run):
         return None, ()  # our own runs take their parameters from this file
+    if len(paths) > 1:
+        return None, (f"{ARGS} lies in several folders: {', '.join(paths[:3])}.",)
+    file = kept[paths[0]]
     if (file.size_bytes or 0) > _LONGEST_ARGS:
-        return None, (f"{ARGS} has {file.size_bytes:,} bytes.",)
+        return None, (f"{file.path} has {file.size_bytes:,} bytes.",)
     with tempfile.TemporaryDirectory(prefix="robust-") as folder:
-        path = store.download(run.run_id, ARGS, Path(folder), root=run.artifact_uri)
-        if path is None:
-            return None, (f"{ARGS} is listed but cannot be fetched.",)
-        try:
-            values = read_yaml(path, _Args, "settings", numbers_as_text=True).root
-        except UsageError as error:
-            return None, (f"{ARGS}: {error.why or error.what}",)
-        except RecursionError:  # the reader descends into every bracket
-            return None, (f"{ARGS} is nested too deep.",)
+        path = store.download(run.run_id, file.path, Path(folder), root=run.artifact_uri)
+        return (None, (f"{file.path} is listed but cannot be fetched.",)) if path is None else _args_in(path, file.path)
+
+
+def _args_in(path: Path, shown: str) -> tuple[dict[str, str] | None, tuple[str, ...]]:
+    try:
+        values = read_yaml(path, _Args, "settings", numbers_as_text=True).root
+    except UsageError as error:
+        return None, (f"{shown}: {error.why or error.what}",)
+    except RecursionError:  # the reader descends into every bracket
+        return None, (f"{shown} is nested too deep.",)
     return {str(key): str(value)[:_LONGEST_VALUE] for key, value in values.items()}, ()
+
+
+def _is_ours(run: RunInfo) -> bool:
+    return tags.TRAIN_KEY in run.tags or tags.ADOPTED_FROM in run.tags
 
 
 def _reported_on(store: Store, runs: Sequence[RunInfo]) -> ReportedOn:
     """Read how the latest evaluations of these runs used the splits, from one of them: they share their setting."""
     ids = {run.run_id for run in runs}
     numbers = dict.fromkeys(run.experiment_id for run in runs)
+    everyone = [run for n in numbers for run in store.runs(store.experiment_name(n), kind="train")] if runs else []
+    n_trainings = sum(run.status == "FINISHED" for run in _trainings(everyone))
     evaluations = [run for number in numbers for run in store.evaluations(experiment_id=number)]
     finished = [run for run in evaluations if run.status == "FINISHED"]
     own = [run for run in finished if run.tags.get(tags.SOURCE_RUN_ID) in ids]
     if not own:
-        return ReportedOn()
+        return ReportedOn(n_trainings=n_trainings)
     latest = max(own, key=lambda run: (as_integer(run.tags.get(tags.REQUESTED_AT)) or 0, run.end_time or 0, run.run_id))
     setting = latest.tags.get(tags.SETTING_SHA256)
     alike = [run for run in finished if run.tags.get(tags.SETTING_SHA256) == setting]
@@ -233,6 +199,7 @@ def _reported_on(store: Store, runs: Sequence[RunInfo]) -> ReportedOn:
     told = ReportedOn(
         n_evaluated=len({run.tags[tags.SOURCE_RUN_ID] for run in alike if run.tags.get(tags.SOURCE_RUN_ID) in ids}),
         baselines=tuple(sorted(baselines)),
+        n_trainings=n_trainings,
     )
     try:
         evidence = read_evidence(store, latest)

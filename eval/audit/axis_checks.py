@@ -49,13 +49,50 @@ class _Axis:
 
 def _ineffective_axis(facts: ExperimentFacts) -> Looked:
     runs = with_results(facts)
-    found = [_judge_axis(axis, facts) for axis in _axes(runs) if axis.name != "seed"]
+    axes = _axes(runs)
+    found = [_judge_axis(axis, facts) for axis in axes if axis.name != "seed"]
     findings = [finding for finding in found if finding is not None]
     told = {str(finding.numbers["parameter"]) for finding in findings}
     findings += [finding for finding in _ignored(facts) if finding.numbers["parameter"] not in told]
     if len(runs) < 2 and not findings:
         return Looked(not_checked=NO_RESULTS)
-    return Looked(tuple(findings))
+    told = {str(finding.numbers["parameter"]) for finding in findings}
+    alone = [axis for axis in axes if axis.name in AXES and axis.name not in ("seed", *told) and not axis.n_pairs]
+    return Looked((*findings, *(_never_alone(axis, runs) for axis in alone)))
+
+
+def _never_alone(axis: _Axis, runs: Sequence[RunFacts]) -> AuditFinding:
+    """A parameter that changed only together with others; those no grid varies are told as unlike runs."""
+    closest = _closest(axis.name, [declared(run) for run in runs])
+    beside = (
+        f"{listed(closest)} {'varies' if len(closest) == 1 else 'vary'} with it"
+        if closest
+        else "it is not always logged"
+    )
+    return AuditFinding(
+        rule="ineffective-axis",
+        severity=Severity.WARNING,
+        runs=names_of(run for run in runs if axis.name in declared(run)),
+        what=f"{axis.name} was varied ({listed(axis.values)}), but no two runs differ in it alone: {beside}.",
+        numbers={"parameter": axis.name, "pairs": 0, "values": len(axis.values)},
+        why=f"Whether {axis.name} changed the result cannot be seen, and a difference may come from the others.",
+        remedy=f"Train runs that differ in {axis.name} only, with the same seed, before telling anything about it.",
+    )
+
+
+def _closest(name: str, settings: Sequence[Mapping[str, str]]) -> list[str]:
+    """What else differs between the two runs that differ in a setting and in as little else as possible."""
+    distinct = sorted({tuple(sorted(one.items())) for one in settings if name in one})
+    pairs = ((dict(a), dict(b)) for a, b in combinations(distinct, 2))
+    return min(
+        (
+            sorted(key for key in a.keys() | b.keys() if key != name and a.get(key) != b.get(key))
+            for a, b in pairs
+            if a[name] != b[name]
+        ),
+        key=lambda others: (len(others), others),
+        default=[],
+    )
 
 
 def _axes(runs: Sequence[RunFacts]) -> list[_Axis]:
@@ -217,10 +254,22 @@ def _unlike(names: tuple[str, ...], runs: Sequence[RunFacts], settings: Sequence
     values = varying(settings)
     crossed = _is_crossed(names, settings)
     must_agree = sorted(_MUST_AGREE & set(names))
-    severity = Severity.ERROR if must_agree else Severity.NOTE if crossed else Severity.WARNING
+    on_purpose = crossed and "data" in names and set(names) <= {"data", DATA_CONTENT}
+    same_val = all(VAL_CONTENT in one for one in settings) and VAL_CONTENT not in values
+    if on_purpose:
+        severity = Severity.NOTE if same_val else Severity.WARNING
+    else:
+        severity = Severity.ERROR if must_agree else Severity.NOTE if crossed else Severity.WARNING
     told = listed([f"{name} ({listed([_short(value) for value in values[name]])})" for name in names])
     apart = "every value was tried with the same other settings" if crossed else "the other settings vary with it"
-    if must_agree:
+    if on_purpose:
+        why = "It is a comparison of training data; " + (
+            "all runs measured themselves on the same val images."
+            if same_val
+            else "nothing says that all runs measured themselves on the same val images."
+        )
+        remedy = "Compare such runs on the same images only: robust eval --split test."
+    elif must_agree:
         why = f"Numbers of runs with different {listed(must_agree)} do not measure the same thing."
         remedy = "Compare only runs that share it, or train the others again."
     elif crossed:

@@ -11,8 +11,10 @@ from robust.eval.audit.facts import DataFacts, ExperimentFacts, OverlapFacts, Ru
 from robust.eval.audit.listing import counted, listed, names_of
 from robust.eval.audit.settings import identity
 from robust.eval.evidence.findings import AuditFinding, Severity
+from robust.eval.tracking import tags
 
 NO_DATA = "the data set was not given or is not here: name it with --data"
+UNREADABLE = "the evaluations cannot be read"
 _PAIRS = 3  # examples in a sentence
 
 
@@ -20,11 +22,39 @@ def _leakage(facts: ExperimentFacts) -> Looked:
     if facts.data is None:
         return Looked(not_checked=NO_DATA)
     findings = tuple(finding for overlap in facts.data.overlaps for finding in _overlap(facts.data, overlap))
+    other = other_data(facts)
+    if other is not None:
+        train = facts.data.split("train")
+        concerned = train is not None and any(run.data_sha256 == train.fingerprint for run in facts.runs)
+        return Looked(findings if concerned else (), other)
     left = _not_compared(facts.data)
     if len(facts.data.splits) < 2 and not facts.data.overlaps:
         return Looked(findings, not_checked="the data set has one split only: there is nothing to compare it with")
     why = f"these splits were not compared: {listed(left)}" if left else None
     return Looked(findings, not_checked=why)
+
+
+def other_data(facts: ExperimentFacts) -> str | None:
+    """Why the data set at hand says nothing of these trainings: they used another one; None when none is known to.
+
+    Fingerprints that runs logged of their train and val images are held against those of the data set.
+    """
+    if facts.data is None:
+        return None
+    fingerprints = {split.split: split.fingerprint for split in facts.data.splits}
+    judged = facts.finished or facts.runs
+    for name, used in (
+        ("train", [run.data_sha256 for run in judged]),
+        ("val", [run.tags.get(tags.VAL_DATA_SHA256) for run in judged]),
+    ):
+        others = [one for one in used if one and name in fingerprints and one != fingerprints[name]]
+        if others:
+            n = f"{len(others)} of {counted(len(judged), 'run')}"
+            return (
+                f"--data is not the data set of {n}: its {name} images have the fingerprint {fingerprints[name][:12]}, "
+                f"those of the runs {listed(sorted({one[:12] for one in others}), _PAIRS)}"
+            )
+    return None
 
 
 def _not_compared(data: DataFacts) -> list[str]:
@@ -69,6 +99,9 @@ def _examples(pairs: Sequence[tuple[str, str]]) -> str:
 def _split_counts(facts: ExperimentFacts) -> Looked:
     if facts.data is None:
         return Looked(not_checked=NO_DATA)
+    other = other_data(facts)
+    if other is not None:
+        return Looked(not_checked=other)
     if not facts.data.declared:
         return Looked(not_checked="nobody declared how many images a split has")
     return Looked(tuple(_miscounted(facts.data)))
@@ -92,6 +125,8 @@ def _miscounted(data: DataFacts) -> Iterator[AuditFinding]:
 
 
 def _trained_on_variant(facts: ExperimentFacts) -> Looked:
+    if facts.reported.is_unreadable:
+        return Looked(not_checked=UNREADABLE)
     if not facts.reported.variants:
         return Looked(not_checked="no corrupted variant was evaluated")
     runs = sorted(facts.finished, key=identity)

@@ -18,6 +18,7 @@ class RunFacts(Record):
         name: For people; not unique, and may hold anything.
         status: FINISHED, FAILED, KILLED, RUNNING or SCHEDULED.
         params: As logged, all text.
+        has_own_params: Whether ``params`` were taken from what the training wrote down, and not logged by hand.
         resolved: What the training wrote down itself (``args.yaml`` of Ultralytics among the artifacts), as text; None
             when the run keeps no such file. Ultralytics writes it before ``optimizer=auto`` is resolved, so that it
             can say "auto" where ``params`` say what was picked.
@@ -27,7 +28,7 @@ class RunFacts(Record):
             was logged.
         tags: All of them.
         has_weights: Whether a weights file lies among its artifacts or logged models; None when the artifact store
-            could not be asked.
+            could not be asked, or holds no file of any run.
         weights_sha256: Of that file, as tagged; None when unknown.
         tensors_sha256: Of its tensors alone, as tagged; None when unknown.
         start_time: Milliseconds since 1970; None when unknown.
@@ -39,6 +40,7 @@ class RunFacts(Record):
     name: str
     status: str
     params: dict[str, str] = Field(default_factory=dict)
+    has_own_params: bool = False
     resolved: dict[str, str] | None = None
     unreadable: tuple[str, ...] = ()
     metrics: dict[str, float] = Field(default_factory=dict)
@@ -124,6 +126,8 @@ class ReportedOn(Record):
         trained_on: Corruptions that were declared as used to augment training images.
         n_evaluated: Candidates that were evaluated.
         baselines: Names of the baselines that were evaluated.
+        n_trainings: Finished trainings of the experiment, those included that the audit does not look at; 0 when
+            unknown.
     """
 
     selected_on: str | None = None
@@ -133,6 +137,12 @@ class ReportedOn(Record):
     trained_on: tuple[str, ...] = ()
     n_evaluated: int = Field(default=0, ge=0)
     baselines: tuple[str, ...] = ()
+    n_trainings: int = Field(default=0, ge=0)
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether candidates were evaluated, but how the splits were used cannot be read."""
+        return self.n_evaluated > 0 and self.judged_on is None
 
 
 class ExperimentFacts(Record):

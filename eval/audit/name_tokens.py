@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from robust.eval.audit.settings import as_integer, spelled
+from robust.eval.audit.settings import as_integer, spelled, spelled_as
 
 _NUMBER = r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 _BEFORE, _AFTER = r"(?<![A-Za-z0-9.])", r"(?![A-Za-z0-9]|\.\d)"
@@ -42,7 +42,7 @@ class Token:
 
     def agrees(self, logged: str) -> bool:
         """Whether it says what the parameter says."""
-        return spelled(self.value) == spelled(logged)
+        return spelled(self.value) == spelled_as(self.parameter, logged)
 
     def appended(self, logged: str) -> int | None:
         """The number that was appended to the right value: 2 for 422 where 42 is right; None when it is no such thing.
@@ -50,7 +50,7 @@ class Token:
         Ultralytics appended 2, 3, ... to the name of a training whose folder existed (later versions put a dash before
         it).
         """
-        text, right = self.value, spelled(logged)
+        text, right = self.value, spelled_as(self.parameter, logged)
         rest = text.removeprefix(right)
         if not self.is_last or rest == text or not rest.isdecimal() or rest.startswith("0"):
             return None

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from robust.eval.audit import axis_checks, data_checks, run_checks, seed_checks, selection_checks, training_checks
 from robust.eval.audit.check import Check
+from robust.eval.audit.comparable import comparable
 from robust.eval.audit.facts import ExperimentFacts
+from robust.eval.audit.settings import identity
 from robust.eval.evidence.findings import AuditEvidence, AuditFinding, Severity
 
 CHECKS: tuple[Check, ...] = tuple(
@@ -36,7 +38,7 @@ def audit(facts: ExperimentFacts, checks: Sequence[Check] = CHECKS) -> AuditEvid
         facts: What is known of the trainings.
         checks: Which ones to make; all of them.
     """
-    ordered = facts.model_copy(update={"runs": tuple(sorted(facts.runs, key=lambda run: (run.name, run.run_id)))})
+    ordered = facts.model_copy(update={"runs": comparable(sorted(facts.runs, key=identity))})
     looked = {check.rule: check.look(ordered) for check in checks}
     findings = [finding for one in looked.values() for finding in one.findings]
     return AuditEvidence(

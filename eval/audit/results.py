@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from robust.eval.audit.facts import ExperimentFacts, RunFacts
+from robust.eval.audit.logged import split_of
 from robust.eval.audit.settings import identity
 
 RICH_DIGITS = 6
@@ -16,25 +17,45 @@ _FAIR_DIGITS, _FAIR_NUMBERS = 5, 3  # so many of so few digits neither: results.
 _LARGEST_COUNT = 1000  # a share of at most so many things, such as a recall, may well agree by chance
 _EXACT = 1e-12
 _NO_RESULT = re.compile(
-    r"(^|[/_.\s-])(lr|pg\d|time|speed|latency|fps|system|seconds|duration)($|[/_.\s-])|^(epoch|step)s?$", re.I
+    r"(^|[/_.\s-])(lr|pg\d|time|runtime|speed|latency|fps|system|seconds|duration|gpu|cpu|mem|memory|g?flops|parameters)"
+    r"($|[/_.\s-])|^(epoch|step)s?$",
+    re.I,
 )
+_KNOWN = re.compile(r"map|precision|recall|f1|loss|fitness|accuracy|iou|(^|[^a-z])a[pr]($|[^a-z])", re.I)
+_NOTHING_MEASURED = -1.0  # what COCO tools say instead of a number
 _SHOWN = ("map50", "map50b", "map50-95", "map50-95b", "map", "fitness")
 
 
 @lru_cache(maxsize=4096)
 def is_result(name: str) -> bool:
-    """Whether a metric of that name says how a training turned out: it is neither a learning rate nor a time."""
+    """Whether a metric of that name says how a training turned out: it is no learning rate, time, size or memory."""
     return _NO_RESULT.search(name) is None
 
 
 def results_of(run: RunFacts) -> dict[str, float]:
-    """Return the metrics that say how a training turned out, by name."""
-    return {name: value for name, value in sorted(run.metrics.items()) if is_result(name)}
+    """Return the metrics that say how a training turned out, by name; -1 says that nothing was measured."""
+    return {
+        name: value for name, value in sorted(run.metrics.items()) if is_result(name) and value != _NOTHING_MEASURED
+    }
+
+
+def has_result(run: RunFacts) -> bool:
+    """Whether anything was measured but a loss on the training images, which every training has."""
+    return any("loss" not in name.casefold() or split_of(name) in ("val", "test") for name in results_of(run))
+
+
+def compared(run: RunFacts) -> dict[str, float]:
+    """Return the results that two copies must share: those whose meaning is known, and all where none is.
+
+    What else was logged, such as memory in use under a name of its own, may differ between copies.
+    """
+    found = results_of(run)
+    return {name: value for name, value in found.items() if _KNOWN.search(name)} or found
 
 
 def with_results(facts: ExperimentFacts) -> tuple[RunFacts, ...]:
     """Return the finished runs that have a result or weights that can be compared, by name and id."""
-    kept = (run for run in facts.finished if results_of(run) or run.tensors_sha256)
+    kept = (run for run in facts.finished if has_result(run) or run.tensors_sha256)
     return tuple(sorted(kept, key=identity))
 
 
@@ -70,7 +91,7 @@ def is_telling(values: Iterable[float]) -> bool:
 
 
 def same_results(runs: Iterable[RunFacts]) -> tuple[tuple[RunFacts, ...], ...]:
-    """Return the groups of at least two runs with the same result: equal weights, or all metrics to every digit.
+    """Return the groups of at least two runs with the same result: equal weights, or equal metrics to every digit.
 
     Runs whose weights are known to differ are no such group, whatever their metrics say.
     """
@@ -80,12 +101,12 @@ def same_results(runs: Iterable[RunFacts]) -> tuple[tuple[RunFacts, ...], ...]:
     for run in sorted(runs, key=identity):
         if run.tensors_sha256:
             by_weights.setdefault(run.tensors_sha256, []).append(run)
-        elif is_telling(results_of(run).values()):
-            by_metrics.setdefault(tuple(results_of(run).items()), []).append(run)
+        elif is_telling(compared(run).values()):
+            by_metrics.setdefault(tuple(compared(run).items()), []).append(run)
     for group in by_weights.values():
         groups.append(group)
-        key = tuple(results_of(group[0]).items())
-        if key in by_metrics and all(tuple(results_of(run).items()) == key for run in group):
+        key = tuple(compared(group[0]).items())
+        if key in by_metrics and all(tuple(compared(run).items()) == key for run in group):
             group.extend(by_metrics.pop(key))  # those do not say which weights they have, but must be these
     groups.extend(by_metrics.values())
     return tuple(sorted((tuple(sorted(g, key=identity)) for g in groups if len(g) > 1), key=lambda g: identity(g[0])))

@@ -9,27 +9,36 @@ from robust.eval.audit.check import Check, Looked
 from robust.eval.audit.facts import ExperimentFacts, RunFacts
 from robust.eval.audit.listing import called, counted, listed, names_of, run_list, tally
 from robust.eval.audit.name_tokens import Token, tokens_of
-from robust.eval.audit.results import headline, results_of, same_results, with_results
-from robust.eval.audit.settings import grouped, identity, seed_of, settings_of, spelled
+from robust.eval.audit.results import group_numbers, has_result, headline, same_results, with_results
+from robust.eval.audit.settings import agree, grouped, identity, seed_of, settings_of, spelled
 from robust.eval.evidence.findings import AuditFinding, Severity
 
 NO_RUNS = "there is no training run"
 _EXAMPLES = 3
+_TRAINERS_OWN = {"optimizer", "warmup_bias_lr", "overlap_mask", "close_mosaic", "save_dir"}
+"""Parameters that nobody types together: who logged them logged the trainer's arguments, its picked optimizer too."""
 
 
 def _run_without_result(facts: ExperimentFacts) -> Looked:
     if not facts.runs:
         return Looked(not_checked=NO_RUNS)
     finished = facts.finished
-    empty = [run for run in finished if not results_of(run)]
-    bare = [run for run in finished if run.has_weights is False and results_of(run)]
+    empty = [run for run in finished if not has_result(run)]
+    bare = [run for run in finished if run.has_weights is False and has_result(run)]
     findings = [*_empty(empty, finished), *_without_weights(bare, finished), *_unfinished(facts)]
-    return Looked(tuple(findings))
+    unknown = [run for run in finished if run.has_weights is None]
+    if not unknown:
+        return Looked(tuple(findings))
+    reason = f"the artifacts of {counted(len(unknown), 'run')} cannot be listed or are not there"
+    return Looked(tuple(findings), f"{reason}: whether weights were kept is not known")
 
 
 def _empty(empty: Sequence[RunFacts], finished: Sequence[RunFacts]) -> Iterable[AuditFinding]:
     if empty:
         n_bare = sum(run.has_weights is False for run in empty)
+        of_results = (
+            " of a result (-1, times and losses on train are none)" if any(run.metrics for run in empty) else ""
+        )
         weights = (
             "" if not n_bare else ", and no weights either" if n_bare == len(empty) else f", {n_bare} no weights either"
         )
@@ -37,8 +46,8 @@ def _empty(empty: Sequence[RunFacts], finished: Sequence[RunFacts]) -> Iterable[
             rule="run-without-result",
             severity=Severity.ERROR,
             runs=names_of(empty),
-            what=f"{len(empty)} of {counted(len(finished), 'finished run')} {_has(empty)} no metric{weights}: "
-            f"{run_list(empty)}.",
+            what=f"{len(empty)} of {counted(len(finished), 'finished run')} {_has(empty)} no metric"
+            f"{of_results}{weights}: {run_list(empty)}.",
             numbers={"without_metric": len(empty), "without_weights": n_bare, "finished": len(finished)},
             why="A run that says FINISHED and holds nothing looks like a success, but its training was never recorded.",
             remedy="If the training folder still exists: robust adopt DIR; otherwise train it again. With Ultralytics' "
@@ -66,7 +75,7 @@ def _unfinished(facts: ExperimentFacts) -> Iterable[AuditFinding]:
     if not broken:
         return
     groups = grouped(facts.runs, settings_of).values()
-    missing = sum(not any(run.is_finished and results_of(run) for run in group) for group in groups)
+    missing = sum(not any(run.is_finished and has_result(run) for run in group) for group in groups)
     yield AuditFinding(
         rule="run-without-result",
         severity=Severity.NOTE,
@@ -83,10 +92,20 @@ def _unfinished(facts: ExperimentFacts) -> Iterable[AuditFinding]:
 
 
 def _overridden_parameter(facts: ExperimentFacts) -> Looked:
-    if not any(run.resolved or "optimizer" in run.params for run in facts.runs):
-        return Looked(tuple(_unreadable(facts)), "no run keeps its args.yaml or logs its optimizer")
-    findings = [*_contradicted(facts), *_replaced_rate(facts), *_unreadable(facts)]
-    return Looked(tuple(findings))
+    if not facts.runs:
+        return Looked(not_checked=NO_RUNS)
+    findings = (*_contradicted(facts), *_replaced_rate(facts), *_unreadable(facts))
+    judged = facts.finished or facts.runs
+    unknown = [run for run in judged if not _tells_what_it_used(run)]
+    if not unknown:
+        return Looked(findings)
+    kept = f"{len(unknown)} of {counted(len(judged), 'run')} {'keeps' if len(unknown) == 1 else 'keep'}"
+    return Looked(findings, f"{kept} no args.yaml that can be read, so nothing says what they used")
+
+
+def _tells_what_it_used(run: RunFacts) -> bool:
+    """Whether its settings are the trainer's own: in ``args.yaml``, or logged as a whole by Ultralytics' callback."""
+    return run.has_own_params or bool(run.resolved) or run.params.keys() >= _TRAINERS_OWN
 
 
 def _contradicted(facts: ExperimentFacts) -> Iterable[AuditFinding]:
@@ -97,7 +116,7 @@ def _contradicted(facts: ExperimentFacts) -> Iterable[AuditFinding]:
         logged = settings_of(run.model_copy(update={"resolved": None}))
         expected = REPLACED if is_automatic(run) else ()
         for name in sorted((used.keys() & logged.keys()) - set(expected)):
-            if used[name] != logged[name]:
+            if not agree(name, used[name], logged[name]):
                 wrong.setdefault(name, []).append((run, logged[name], used[name]))
     for name, cases in wrong.items():
         runs = [run for run, _, _ in cases]
@@ -225,15 +244,39 @@ def _misnamed(
 
 
 def _duplicate_run(facts: ExperimentFacts) -> Looked:
-    runs = [run for run in with_results(facts) if seed_of(run) is not None]
+    everyone = with_results(facts)
+    runs = [run for run in everyone if seed_of(run) is not None]
+    unseeded = _copies_without_seed([run for run in everyone if seed_of(run) is None])
+    told = [_unseeded(unseeded, facts)] if unseeded else []
     if not runs:
-        return Looked(not_checked="no finished run with a result logs its seed")
+        return Looked(tuple(told), "no finished run with a result logs its seed")
     groups = [group for group in grouped(runs, settings_of).values() if len(group) > 1]
-    same = {run.run_id: number for number, group in enumerate(same_results(runs)) for run in group}
+    same = group_numbers(same_results(runs))
     copies = [g for g in groups if len({same.get(run.run_id, run.run_id) for run in g}) == 1]
     others = [g for g in groups if g not in copies]
-    findings = [_repeated(copies, True, facts)] if copies else []
-    return Looked((*findings, *([_repeated(others, False, facts)] if others else [])))
+    told += [_repeated(copies, True, facts)] if copies else []
+    return Looked((*told, *([_repeated(others, False, facts)] if others else [])))
+
+
+def _copies_without_seed(runs: Sequence[RunFacts]) -> list[tuple[RunFacts, ...]]:
+    """Runs with equal settings and the same result: no seed is needed to see that they are one training."""
+    groups = grouped(runs, settings_of).values()
+    return [copies for group in groups for copies in same_results(group)]
+
+
+def _unseeded(groups: Sequence[Sequence[RunFacts]], facts: ExperimentFacts) -> AuditFinding:
+    runs = [run for group in groups for run in group]
+    shown = listed([" and ".join(called(run, facts.runs) for run in group) for group in groups], _EXAMPLES)
+    return AuditFinding(
+        rule="duplicate-run",
+        severity=Severity.WARNING,
+        runs=names_of(runs),
+        what=f"{len(runs)} runs that log no seed have the parameters and, to every digit, the results of only "
+        f"{counted(len(groups), 'training')}: {shown}.",
+        numbers={"runs": len(runs), "trainings": len(groups)},
+        why="Ultralytics' default seed is 0 each time: these are repetitions, which show no spread.",
+        remedy="Count each training once; name and log a seed for each run.",
+    )
 
 
 def _repeated(groups: Sequence[Sequence[RunFacts]], equal: bool, facts: ExperimentFacts) -> AuditFinding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
+from robust.eval.audit.automatic import is_ultralytics
 from robust.eval.audit.check import Check, Looked
 from robust.eval.audit.facts import ExperimentFacts, RunFacts
 from robust.eval.audit.listing import called, counted, listed, names_of, setting_text
@@ -154,11 +155,18 @@ def _reason(a: RunFacts, b: RunFacts) -> str:
 
 
 def _seed_without_effect(facts: ExperimentFacts) -> Looked:
-    several = [one for one in _configurations(with_results(facts)) if len(one.seeds) > 1]
+    configurations = _configurations(with_results(facts))
+    several = [one for one in configurations if len(one.seeds) > 1]
     if not several:
-        return Looked(not_checked="no configuration has results of two seeds")
-    findings = [finding for finding in (_same_for_all(several, facts), _constant_loader(several)) if finding]
-    return Looked(tuple(findings))
+        old = _constant_loader(configurations, Severity.NOTE)
+        return Looked((old,) if old else (), "no configuration has results of two seeds")
+    same = _same_for_all(several, facts)
+    findings = tuple(finding for finding in (same, _constant_loader(several, Severity.WARNING)) if finding)
+    unknown = [run for one in several for run in one.runs if is_ultralytics(run) and _version(run) is None]
+    if same or not unknown:
+        return Looked(findings)
+    versions = f"the version of Ultralytics of {counted(len(unknown), 'run')} is not known"
+    return Looked(findings, f"{versions}: before {SEED_REACHES_LOADER} the seed never reached the data loader")
 
 
 def _same_for_all(several: Sequence[_Configuration], facts: ExperimentFacts) -> AuditFinding | None:
@@ -184,29 +192,32 @@ def _same_for_all(several: Sequence[_Configuration], facts: ExperimentFacts) -> 
     )
 
 
-def _constant_loader(several: Sequence[_Configuration]) -> AuditFinding | None:
-    runs = [run for one in several for run in one.runs]
-    old = [run for run in runs if run.ultralytics is not None and _is_old(run.ultralytics)]
+def _constant_loader(configurations: Sequence[_Configuration], severity: Severity) -> AuditFinding | None:
+    """Runs of versions with a constant loader: a warning where seeds were compared, a note where there is one each."""
+    runs = [run for one in configurations for run in one.runs]
+    old = [run for run in runs if (version := _version(run)) is not None and version < SEED_REACHES_LOADER]
     if not old:
         return None
     versions = sorted({run.ultralytics or "" for run in old})
     return AuditFinding(
         rule="seed-without-effect",
-        severity=Severity.WARNING,
+        severity=severity,
         runs=names_of(old),
-        what=f"{counted(len(old), 'run')} with several seeds were trained by Ultralytics {listed(versions)}; before "
+        what=f"{counted(len(old), 'run')} {'was' if len(old) == 1 else 'were'} trained by Ultralytics "
+        f"{listed(versions)}; before "
         f"{SEED_REACHES_LOADER} the seed never reached the data loader, so every seed saw the same augmentations.",
         numbers={"runs": len(old), "versions": ", ".join(versions)},
-        why="The spread between these seeds is smaller than that of independent trainings.",
+        why="The spread between seeds is smaller there than that of independent trainings.",
         remedy=f"Train again with Ultralytics {SEED_REACHES_LOADER} or later before telling a spread.",
     )
 
 
-def _is_old(version: str) -> bool:
+def _version(run: RunFacts) -> Version | None:
+    """The version of Ultralytics that trained; a text that is no version says nothing."""
     try:
-        return Version(version.strip()) < SEED_REACHES_LOADER
-    except InvalidVersion:  # a text that is no version says nothing
-        return False
+        return Version((run.ultralytics or "").strip())
+    except InvalidVersion:
+        return None
 
 
 CHECKS = (

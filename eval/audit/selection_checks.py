@@ -7,10 +7,11 @@ import statistics
 from dataclasses import dataclass
 
 from robust.eval.audit.check import Check, Looked
+from robust.eval.audit.data_checks import UNREADABLE, other_data
 from robust.eval.audit.facts import ExperimentFacts, RunFacts
 from robust.eval.audit.listing import counted, listed, names_of
 from robust.eval.audit.logged import Quantity, rate, setting, split_of
-from robust.eval.audit.settings import declared, grouped, identity, seed_of, stem
+from robust.eval.audit.settings import declared, file_label, grouped, identity, seed_of
 from robust.eval.evidence.findings import AuditFinding, Severity
 from robust.eval.metrics import power
 
@@ -29,6 +30,9 @@ class _Mean:
 def _small_val_set(facts: ExperimentFacts) -> Looked:
     n_images = _n_val(facts)
     means = _means(facts)
+    other = other_data(facts)
+    if facts.reported.n_val is None and other is not None:
+        return Looked(not_checked=other)
     if not n_images:
         return Looked(not_checked="how many images val has is not known: name the data set with --data")
     if len(means) < 2:
@@ -100,13 +104,14 @@ def _means(facts: ExperimentFacts) -> list[_Mean]:
 def _selected_on_reported_split(facts: ExperimentFacts) -> Looked:
     selected, judged = facts.reported.selected_on, facts.reported.judged_on
     if selected is None and judged is None:
-        return _only_logged(facts)
+        return Looked(not_checked=UNREADABLE) if facts.reported.is_unreadable else _only_logged(facts)
     if judged is None or (selected is None and judged != VAL):
         return Looked(not_checked="nothing says which split chose: candidates were evaluated on one only")
     if selected not in (judged, None):  # evaluated on val alone, where their epochs were chosen too
         return Looked()
     evaluated = facts.reported.n_evaluated or len(facts.finished)
-    n = max(evaluated, len(facts.finished)) if judged == VAL else evaluated  # trainings were compared on val anyway
+    trained = max(len(facts.finished), facts.reported.n_trainings)  # all of these were compared on val anyway
+    n = max(evaluated, trained) if judged == VAL else evaluated
     if n > 1:
         return Looked((_chosen_on(facts, judged, n, Severity.ERROR),))
     if judged == VAL:  # a single run, but val chose its epoch
@@ -140,6 +145,8 @@ def _only_logged(facts: ExperimentFacts) -> Looked:
         return Looked(not_checked=reason)
     if not measured:
         return Looked(not_checked="nobody evaluated, and no finished run logged a rate on val")
+    n = max(len(measured), facts.reported.n_trainings)
+    chosen = f"; the best would be chosen from {counted(n, 'candidate')} by them" if n > 1 else ""
     return Looked(
         (
             AuditFinding(
@@ -147,8 +154,8 @@ def _only_logged(facts: ExperimentFacts) -> Looked:
                 severity=Severity.WARNING,
                 runs=names_of(measured),
                 what=f"The only numbers of {counted(len(measured), 'run')} are those of val, the split that chose the "
-                "best epoch of each; no evaluation on test is recorded.",
-                numbers={"runs": len(measured)},
+                f"best epoch of each{chosen}; no evaluation on test is recorded.",
+                numbers={"runs": len(measured), "candidates": n},
                 why="Numbers of the split that chose are too good, the more so the more runs and epochs it chose from.",
                 remedy="Choose on val and judge on test: robust eval --split test.",
             ),
@@ -166,7 +173,7 @@ def _baseline_not_evaluated(facts: ExperimentFacts) -> Looked:
     started = [run for run in runs if run.run_id in models and not _from_scratch(models[run.run_id])]
     if not started:
         return Looked(not_checked="the trainings started from no weights, so there are none to be beaten")
-    weights = sorted({stem(models[run.run_id]) for run in started})
+    weights = sorted({file_label(models[run.run_id]) for run in started})
     evaluated = facts.reported.n_evaluated
     beside = (
         f"{counted(evaluated, 'candidate')} were evaluated without them" if evaluated else "nobody evaluated anything"

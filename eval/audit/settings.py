@@ -26,7 +26,7 @@ VERSION = "Ultralytics version"
 PLACES = frozenset({"device", "workers"})
 """Where it was trained: no part of a configuration, though sums in another order round otherwise."""
 
-_BOOKKEEPING = PLACES | {
+BOOKKEEPING = PLACES | {
     "name", "project", "save_dir", "exist_ok", "verbose", "plots", "mode", "task", "cache", "resume", "cfg", "tracker",
     "save", "save_period", "save_json", "save_txt", "save_conf", "save_crop", "save_frames", "save_hybrid",
     "show", "show_labels", "show_conf", "show_boxes", "line_width", "visualize", "source", "vid_stride",
@@ -38,7 +38,11 @@ _BOOKKEEPING = PLACES | {
 INERT = frozenset({"patience", "close_mosaic", "time", "max_det", "conf"})
 """Settings that rightly change nothing in a short training."""
 
-_PATHS = ("data", "model")
+PATHS = ("data", "model")
+"""Settings that name a file; folders count only where its own name says nothing."""
+_PLAIN = {"data", "dataset", "best", "last", "model", "weights", "config"}  # names that many files share
+_PASSED_OVER = "weights"  # Ultralytics keeps every network in a folder of that name
+_SQUARE = re.compile(r"[\[(]\s*(\d+)\s*(?:,\s*\1\s*)?,?\s*[\])]")  # [640], (640,), [640, 640]
 _NOTHING = {"", "none", "null", "~"}
 
 
@@ -64,6 +68,30 @@ def stem(path: str) -> str:
     return PurePosixPath(path.strip().replace("\\", "/")).stem
 
 
+def spelled_as(name: str, value: str) -> str:
+    """One spelling of a parameter's value; a square image size may be written as a list: "[640]" is 640."""
+    square = _SQUARE.fullmatch(value.strip()) if name == "imgsz" else None
+    return spelled(square[1] if square else value)
+
+
+@lru_cache(maxsize=4096)
+def file_label(path: str) -> str:
+    """File name without suffix; with its folder where many files have that name.
+
+    >>> file_label("/d/people-7/data.yaml"), file_label("runs/train9/weights/best.pt"), file_label("/x/yolov8n.pt")
+    ('people-7/data', 'train9/best', 'yolov8n')
+    """
+    parts = PurePosixPath(path.strip().replace("\\", "/")).parts
+    own = stem(path)
+    folders = [part for part in parts[:-1] if part.casefold() != _PASSED_OVER and part.strip("/.")]
+    return f"{folders[-1]}/{own}" if own.casefold() in _PLAIN and folders else own
+
+
+def agree(name: str, a: str, b: str) -> bool:
+    """Whether two values of a setting say the same; a file that is named without its folder may be the other one."""
+    return a == b or (name in PATHS and (a.endswith(f"/{b}") or b.endswith(f"/{a}")))
+
+
 def settings_of(run: RunFacts) -> Settings:
     """Return what decided a training, as far as it is known: what it wrote down itself goes before what was logged."""
     return _decisive(run, {**run.params, **(run.resolved or {})})
@@ -82,12 +110,15 @@ def declared(run: RunFacts) -> Settings:
 
 
 def _decisive(run: RunFacts, parameters: Mapping[str, str]) -> Settings:
-    kept = {key: spelled(value) for key, value in parameters.items() if key not in _BOOKKEEPING}
-    kept.update({key: stem(kept[key]) for key in _PATHS if key in kept})
+    kept = {key: spelled_as(key, value) for key, value in parameters.items() if key not in BOOKKEEPING}
+    base = run.tags.get(tags.BASE_WEIGHTS_SHA256)
+    for key, content in zip(PATHS, (run.data_sha256, base), strict=True):
+        if key in kept:  # where the content is known, it tells files apart, and their folders may differ
+            kept[key] = stem(kept[key]) if content else file_label(kept[key])
     known = {
         DATA_CONTENT: run.data_sha256,
         VAL_CONTENT: run.tags.get(tags.VAL_DATA_SHA256),
-        BASE_CONTENT: run.tags.get(tags.BASE_WEIGHTS_SHA256),
+        BASE_CONTENT: base,
         VERSION: run.ultralytics,
     }
     return {**kept, **{key: value for key, value in known.items() if value}}

@@ -89,7 +89,7 @@ def connect(uri: str) -> MlflowClient:
 
 @contextmanager
 def told(what: str, fix: str = "") -> Iterator[None]:
-    """Turn the errors of MLflow, its database and its network into a `StoreError` that says what was being done."""
+    """Turn the errors of MLflow, its database, network and drivers into a `StoreError` that says what was done."""
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
     from sqlalchemy.exc import SQLAlchemyError
@@ -101,6 +101,13 @@ def told(what: str, fix: str = "") -> Iterator[None]:
         if "out-of-date database schema" in str(error).lower():
             fix = "Back the database up, then run: mlflow db upgrade URI"
         raise StoreError(what, why, fix) from error
+    except ImportError as error:  # MLflow loads the driver of a database or an artifact store when it is first used
+        missing = error.name or str(error)
+        raise StoreError(
+            what,
+            f"The Python package {missing} is needed for it and cannot be imported.",
+            f"Install it into this environment, for example: pip install {missing}",
+        ) from error
 
 
 def _quiet() -> None:

@@ -335,7 +335,7 @@ class Store:
         into.mkdir(parents=True, exist_ok=True)
         try:
             return Path(self._repository(uri).download_artifacts(path, str(into)))
-        except (MlflowException, OSError):
+        except (MlflowException, OSError, ImportError):
             folder, _, _ = path.rpartition("/")
             if path not in {a.path for a in self._list(uri, folder or None)}:
                 return None

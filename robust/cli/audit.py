@@ -39,7 +39,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @options.as_json
 @click.option("--sarif", type=_FILE, metavar="FILE", help="Write the findings as SARIF, for code scanning.")
 @click.option("--junit", type=_FILE, metavar="FILE", help="Write the checks as JUnit XML, for CI.")
-@click.option("--strict", is_flag=True, help="Exit with 3 when there is an error.")
+@click.option("--strict", is_flag=True, help="Exit with 3 when there is an error, with 2 when there is no run.")
 @click.pass_context
 def audit_command(ctx: click.Context, /, *, strict: bool, **given: Any) -> None:
     """Judge training evidence: runs of an experiment, whoever logged them, or numbers that people typed.
@@ -57,6 +57,12 @@ def audit_command(ctx: click.Context, /, *, strict: bool, **given: Any) -> None:
         echo_json({**source, "rules": found.rules, "counts": counts, "findings": list(found.findings)})
     elif not _write(found, given):
         _show(found, counts)
+    if strict and not found.n_runs and given["claims"] is None:
+        raise UsageError(
+            "There is nothing to audit: no training run was found.",
+            "An audit that looked at nothing must not pass as one without errors.",
+            "Name an experiment that has training runs, and check --tracking-uri.",
+        )
     if strict and counts["error"]:
         ctx.exit(ERRORS_FOUND)
 

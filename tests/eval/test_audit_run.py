@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from robust.errors import UnknownName, UsageError
+from robust.errors import StoreError, UnknownName, UsageError
 from robust.eval.audit_run import audit_experiment, read_data, read_facts
 from robust.eval.tracking import tags
 from robust.eval.tracking.store import Store
@@ -120,3 +121,88 @@ def test_data_are_counted_and_searched_for_shared_images(tmp_path: Path) -> None
     image, copy = tmp_path / "images" / "val" / "val001.png", tmp_path / "images" / "test" / "test001.png"
     copy.write_bytes(image.read_bytes())
     assert read_data(data).overlaps[0].identical == (("val001.png", "test001.png"),)
+
+
+def test_artifacts_of_which_nothing_is_left_are_one_reason_and_no_error_for_each_run(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "best.pt").write_bytes(b"x")
+    for seed in (1, 2):
+        used = parameters(320, 0.005, seed)
+        log_run(store, "e", f"s{seed}", used, map50=0.61 + seed / 1234.5, weights=tmp_path / "best.pt")
+    roots = [Path(store.run(run.run_id).artifact_uri.removeprefix("file://")) for run in store.runs("e")]
+    assert all(root.is_dir() for root in roots)
+    for root in roots:
+        shutil.rmtree(root)
+    evidence = audit_experiment(store, "e")
+    assert "the artifacts of 2 runs cannot be listed" in evidence.not_checked["run-without-result"]
+    assert "2 of 2 runs" in evidence.not_checked["overridden-parameter"]
+    assert "run-without-result" not in {finding.rule for finding in evidence.findings}
+
+
+def test_an_artifact_store_that_fails_leaves_weights_and_settings_unknown(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_driver(uri: str, tracking_uri: str | None = None) -> None:
+        raise ModuleNotFoundError("No module named 'botocore'", name="botocore")
+
+    log_run(store, "e", "x", parameters(320, 0.005, 1), map50=0.61234567)
+    monkeypatch.setattr("mlflow.store.artifact.artifact_repository_registry.get_artifact_repository", no_driver)
+    with pytest.raises(StoreError, match="cannot be listed") as told:
+        store.list_artifacts(store.runs("e")[0].run_id)
+    assert "botocore" in told.value.why and "pip install botocore" in told.value.fix
+    with pytest.raises(StoreError, match="botocore"):
+        store.download(store.runs("e")[0].run_id, "best.pt", Path())
+    evidence = audit_experiment(store, "e")
+    assert {"run-without-result", "overridden-parameter"} <= evidence.not_checked.keys()
+
+
+def test_settings_are_found_in_any_folder_and_two_that_could_be_meant_are_not_guessed(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "best.pt").write_bytes(b"x")
+    (tmp_path / "args.yaml").write_text("imgsz: 640\n", encoding="utf-8")
+    run_id = log_run(store, "e", "x", parameters(320, 0.005, 1), map50=0.61234567)
+    store.log_file(run_id, tmp_path / "best.pt")  # at the root: the search must not end with it
+    store.log_file(run_id, tmp_path / "args.yaml", "runs/train")
+    [wrong] = [finding for finding in audit_experiment(store, "e").findings if finding.rule == "overridden-parameter"]
+    assert wrong.numbers["parameter"] == "imgsz" and wrong.numbers["used"] == "640"
+    store.log_file(run_id, tmp_path / "args.yaml", "runs/train2")
+    (run,) = read_facts(store, "e").runs
+    assert run.resolved is None and "several folders" in run.unreadable[0]
+
+
+def test_an_empty_file_and_the_starting_weights_are_no_weights(store: Store, tmp_path: Path) -> None:
+    def has_weights(name: str, content: bytes, model: str) -> bool | None:
+        (tmp_path / name).write_bytes(content)
+        run_id = log_run(store, "e", "x", {"model": model}, map50=0.61234567)
+        store.log_file(run_id, tmp_path / name, "weights")
+        return next(run for run in read_facts(store, "e").runs if run.run_id == run_id).has_weights
+
+    assert has_weights("best.pt", b"", "yolov8n.pt") is False
+    assert has_weights("yolov8n.pt", b"x", "models/yolov8n.pt") is False
+    assert has_weights("best.pt", b"x", "runs/train/weights/best.pt") is True
+    assert has_weights("yolov8n.pt", b"x", "yolov8n.yaml") is True  # it started from nothing
+
+
+def test_searches_with_numbers_of_their_own_and_evaluations_of_others_are_no_trainings(store: Store) -> None:
+    number = store.create_experiment("e")
+    parent = store.create_run(number, "search")
+    store.log_params(parent, {"n_trials": 5})
+    store.log_metrics(parent, {"mAP50": 0.5})
+    child = store.create_run(number, "child", parent=parent)
+    evaluation = store.create_run(number, "evaluation", parent=child)
+    store.log_params(evaluation, {"mode": "val"})
+    ours = store.create_run(number, "ours", tags={tags.KIND: "train"})
+    other = store.create_run(number, "below ours", parent=ours)
+    for run_id in (parent, child, evaluation, ours, other):
+        store.finish(run_id)
+    assert sorted(run.name for run in read_facts(store, "e").runs) == ["below ours", "child", "ours"]
+
+
+def test_a_run_that_is_audited_alone_says_how_many_it_was_one_of(store: Store) -> None:
+    runs = [log_run(store, "e", f"s{s}", parameters(320, 0.005, s), map50=0.6 + s / 1234.5) for s in (1, 2, 3)]
+    log_run(store, "e", "failed", parameters(320, 0.005, 4), map50=None, status="FAILED")
+    assert read_facts(store, None, [runs[0]]).reported.n_trainings == 3
+    told = {finding.rule: finding.what for finding in audit_experiment(store, None, [runs[0]]).findings}
+    assert "chosen from 3 candidates" in told["selected-on-reported-split"]

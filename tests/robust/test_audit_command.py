@@ -101,6 +101,13 @@ def test_runs_are_audited_by_id_and_go_before_the_experiment_of_the_environment(
     assert (told["n_runs"], told["experiment"]) == (1, None)
 
 
+def test_strict_does_not_pass_an_experiment_without_a_run(uri: str) -> None:
+    Store.open(uri).create_experiment("empty")
+    assert run(uri, "--experiment", "empty").exit_code == 0
+    refused = run(uri, "--experiment", "empty", "--strict")
+    assert refused.exit_code == 2 and "nothing to audit" in refused.stderr
+
+
 @pytest.mark.parametrize("form", ["sarif", "junit"])
 def test_findings_are_written_for_machines(uri: str, tmp_path: Path, form: str) -> None:
     path = tmp_path / "found"

@@ -22,6 +22,7 @@ def a_run(name: str | None = None, *, map50: float | None = None, **more: Any) -
         "name": f"run {number}" if name is None else name,
         "status": "FINISHED",
         "has_weights": True,
+        "ultralytics": "8.4.190",
         "metrics": {"mAP50": 0.61234567 + number * 1.2345e-4 if map50 is None else map50},
         **more,
     }
@@ -36,6 +37,11 @@ def experiment(runs: Iterable[RunFacts]) -> ExperimentFacts:
 
 def audited(*runs: RunFacts) -> AuditEvidence:
     return audit(experiment(runs))
+
+
+def told(rule: str, *runs: RunFacts) -> list[AuditFinding]:
+    """Findings of one rule about these runs, whether or not all of it could be checked."""
+    return [finding for finding in audited(*runs).findings if finding.rule == rule]
 
 
 def found(rule: str, *runs: RunFacts) -> list[AuditFinding]:

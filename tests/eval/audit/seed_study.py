@@ -6,6 +6,7 @@ The first has the means, the spread and the copies that its document tells: 9 ru
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,8 +50,9 @@ def log_run(
     marks: Mapping[str, str] | None = None,
     weights: Path | None = None,
     status: str = "FINISHED",
+    keeps_args: bool = False,
 ) -> str:
-    """Log a training: its parameters, three epochs of metrics, and its weights if there are any."""
+    """Log a training: its parameters, three epochs of metrics, its weights and its ``args.yaml`` if asked for."""
     run_id = store.create_run(store.create_experiment(experiment), name, tags=dict(marks or {}))
     store.log_params(run_id, params)
     if map50 is not None:
@@ -64,6 +66,11 @@ def log_run(
         store.log_history(run_id, history)
     if weights is not None:
         store.log_file(run_id, weights, "weights")
+    if keeps_args:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "args.yaml"
+            path.write_text("".join(f"{key}: {value}\n" for key, value in params.items()), encoding="utf-8")
+            store.log_file(run_id, path)
     store.finish(run_id, status)  # type: ignore[arg-type]
     return run_id
 
@@ -108,6 +115,7 @@ def write_sound_study(store: Store, weights: Path, experiment: str = "sound") ->
                     run_name(imgsz, lr0, seed),
                     parameters(imgsz, lr0, seed, optimizer="SGD", deterministic=True),
                     map50=map50,
-                    marks={tags.DATASET_SHA256: "a" * 64},
+                    marks={tags.DATASET_SHA256: "a" * 64, tags.ULTRALYTICS: "8.4.190"},
                     weights=weights,
+                    keeps_args=True,
                 )

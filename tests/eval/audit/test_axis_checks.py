@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from robust.eval.audit.results import is_telling, significant_digits
-from robust.eval.evidence.findings import Severity
+from robust.eval.evidence.findings import AuditFinding, Severity
+from robust.eval.tracking import tags
 from tests.eval.audit.runs_builder import a_run, audited, found
 
 SAME = 0.7012550525858202
@@ -88,7 +89,8 @@ def test_names_and_places_of_a_training_are_no_axis() -> None:
 @pytest.mark.parametrize(
     ("change", "severity"),
     [
-        ({"params": {"data": "other.yaml"}}, Severity.ERROR),
+        ({"params": {"data": "other.yaml"}}, Severity.WARNING),
+        ({"params": {"data": "other.yaml", "epochs": 20}}, Severity.ERROR),
         ({"data_sha256": "b" * 64}, Severity.ERROR),
         ({"ultralytics": "8.4.100"}, Severity.ERROR),
         ({"params": {"epochs": 20}}, Severity.NOTE),
@@ -121,3 +123,53 @@ def test_another_device_is_a_note_and_no_other_configuration() -> None:
 def test_one_run_cannot_be_compared_and_that_is_said() -> None:
     evidence = audited(a_run())
     assert {"ineffective-axis", "duplicate-result", "unlike-runs"} <= evidence.not_checked.keys()
+
+
+def test_settings_that_vary_together_are_told_and_never_pass_as_effective() -> None:
+    runs = [
+        a_run(params={"imgsz": size, "lr0": rate, "seed": seed})
+        for size, rate in ((320, 0.01), (640, 0.001))
+        for seed in (1, 2)
+    ]
+    told = found("ineffective-axis", *runs)
+    assert [(one.severity, one.numbers["parameter"]) for one in told] == [
+        (Severity.WARNING, "imgsz"),
+        (Severity.WARNING, "lr0"),
+    ]
+    assert "no two runs differ in it alone: lr0 varies with it" in told[0].what
+    (seeds,) = found("ineffective-axis", *(a_run(params={"lr0": r, "seed": s}) for r, s in ((0.01, 1), (0.02, 2))))
+    assert "seed varies with it" in seeds.what
+    assert not found("ineffective-axis", *(a_run(params={"lr0": rate}) for rate in (0.01, 0.02)))
+
+
+def test_memory_and_other_numbers_do_not_hide_copies() -> None:
+    def run(rate: float, **more: float) -> Any:
+        return a_run(metrics={"mAP50": SAME, "val_f1": 0.6123, **more}, params={"lr0": rate})
+
+    assert found("duplicate-result", run(0.01, vram_peak=2.1), run(0.02, vram_peak=2.2))
+    assert found("duplicate-result", run(0.01, train_runtime=10.1), run(0.02, train_runtime=10.2))
+    assert not found("duplicate-result", run(0.01, val_loss=1.1), run(0.02, val_loss=1.2))
+    unknown = [a_run(metrics={"score": 0.61234567, "other": i}, params={"lr0": i}) for i in (1, 2)]
+    assert not found("duplicate-result", *unknown)
+
+
+def test_two_training_sets_compared_on_purpose_are_a_warning_and_a_note_with_equal_val_images() -> None:
+    def grid(**more: Any) -> list[Any]:
+        return [a_run(params={"data": d, "seed": s}, **more) for d in ("real.yaml", "both.yaml") for s in (1, 2)]
+
+    assert [one.severity for one in found("unlike-runs", *grid())] == [Severity.WARNING]
+    assert [one.severity for one in found("unlike-runs", *grid(tags={tags.VAL_DATA_SHA256: "v"}))] == [Severity.NOTE]
+    first, *others = grid(tags={tags.VAL_DATA_SHA256: "v"})
+    mixed = [first.model_copy(update={"tags": {tags.VAL_DATA_SHA256: "w"}}), *others]
+    assert Severity.ERROR in [one.severity for one in found("unlike-runs", *mixed)]
+
+
+def test_files_of_a_common_name_are_told_apart_by_their_folder() -> None:
+    def unlike(key: str, *values: str) -> list[AuditFinding]:
+        return found("unlike-runs", *(a_run(params={key: value}) for value in values))
+
+    assert unlike("data", "/d/people-1/data.yaml", "/d/people-7/data.yaml")
+    assert unlike("model", "runs/train/weights/best.pt", "runs/train9/weights/best.pt")
+    assert not unlike("data", "/a/people/data.yaml", "C:\\b\\people\\data.yaml")
+    known = [a_run(params={"data": f"/{at}/data.yaml"}, data_sha256="a" * 64) for at in "xy"]
+    assert not found("unlike-runs", *known)  # their content is known to be equal

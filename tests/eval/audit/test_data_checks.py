@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from robust.corruptions.registry import names
 from robust.eval.audit import augmentations as module
 from robust.eval.audit.augmentations import augmentations
 from robust.eval.audit.data_checks import CHECKS
-from robust.eval.audit.facts import OverlapFacts, SplitFacts
+from robust.eval.audit.facts import OverlapFacts, ReportedOn, SplitFacts
 from robust.eval.evidence.findings import Severity
-from tests.eval.audit.honest_study import data, finding, look, not_checked, reported, run, study
+from robust.eval.tracking import tags
+from tests.eval.audit.honest_study import changed, data, finding, look, not_checked, reported, run, study
 
 
 def test_an_honest_study_raises_nothing() -> None:
@@ -158,3 +161,22 @@ def test_without_variants_or_augmentation_it_is_not_checked() -> None:
     assert "no corrupted variant" in not_checked(CHECKS, "trained-on-variant", study(reported=reported(variants=())))
     silent = run(params=dict.fromkeys(("degrees", "perspective", "hsv_v", "cutmix", "copy_paste")))
     assert "how it augmented" in not_checked(CHECKS, "trained-on-variant", study(runs=(silent,)))
+
+
+@pytest.mark.parametrize("change", [{"data_sha256": "f" * 64}, {"tags": {tags.VAL_DATA_SHA256: "f" * 64}}])
+def test_another_data_set_than_that_of_the_trainings_says_nothing_of_them(change: dict[str, Any]) -> None:
+    leaking = data(overlaps=(OverlapFacts(splits=("train", "test"), identical=(("a", "b"),)),), declared={"train": 1})
+    other = study(runs=tuple(changed(one, **change) for one in study().runs), data=leaking)
+    for rule in ("leakage", "split-counts"):
+        assert "--data is not the data set of 10 of 10 runs" in not_checked(CHECKS, rule, other)
+    fitting = tuple(
+        changed(one, data_sha256="train" * 8, tags={tags.VAL_DATA_SHA256: "val" * 8}) for one in study().runs
+    )
+    assert look(CHECKS, "leakage", study(runs=fitting, data=leaking)).findings
+    mixed = look(CHECKS, "leakage", study(runs=(*fitting[1:], other.runs[0]), data=leaking))
+    assert mixed.findings and "of 1 of 10 runs" in str(mixed.not_checked)
+
+
+def test_evaluations_that_cannot_be_read_are_told_as_such() -> None:
+    unreadable = study(reported=ReportedOn(n_evaluated=3))
+    assert not_checked(CHECKS, "trained-on-variant", unreadable) == "the evaluations cannot be read"

@@ -6,7 +6,7 @@ import pytest
 
 from robust.eval.evidence.findings import Severity
 from robust.eval.tracking import tags
-from tests.eval.audit.runs_builder import a_run, audited, found
+from tests.eval.audit.runs_builder import a_run, audited, found, told
 
 SAME = 0.7012550525858202
 
@@ -65,19 +65,35 @@ def test_the_same_seed_in_another_configuration_is_no_repetition() -> None:
 def test_what_the_training_wrote_down_is_the_seed_not_what_was_logged_by_hand() -> None:
     runs = [a_run("a", params={"seed": 42}), a_run("b", params={"seed": 422}, resolved={"seed": "42"})]
     assert found("repeated-seed", *runs)
-    (override,) = found("overridden-parameter", *runs)
+    (override,) = told("overridden-parameter", *runs)
     assert override.severity is Severity.ERROR and "logs 422 but used 42" in override.what
 
 
 def test_seeds_with_the_same_result_did_nothing() -> None:
-    (told,) = found("seed-without-effect", *(a_run(map50=SAME, params={"seed": seed}) for seed in (1, 2)))
-    assert told.severity is Severity.ERROR and told.numbers["groups"] == 1
+    (same,) = found("seed-without-effect", *(a_run(map50=SAME, params={"seed": seed}) for seed in (1, 2)))
+    assert same.severity is Severity.ERROR and same.numbers["groups"] == 1
     assert not found("seed-without-effect", *(a_run(params={"seed": seed}) for seed in (1, 2)))
 
 
-@pytest.mark.parametrize(
-    ("version", "is_told"), [("8.4.123", True), ("8.4.125", False), ("8.4.190", False), ("?", False)]
-)
+@pytest.mark.parametrize(("version", "is_told"), [("8.4.123", True), ("8.4.125", False), ("8.4.190", False)])
 def test_old_versions_never_told_the_loader_their_seed(version: str, is_told: bool) -> None:
-    told = found("seed-without-effect", *(a_run(params={"seed": seed}, ultralytics=version) for seed in (1, 2)))
-    assert [finding.severity for finding in told] == [Severity.WARNING] * is_told
+    old = found("seed-without-effect", *(a_run(params={"seed": seed}, ultralytics=version) for seed in (1, 2)))
+    assert [finding.severity for finding in old] == [Severity.WARNING] * is_told
+
+
+def test_an_old_version_with_one_seed_of_each_configuration_is_a_note() -> None:
+    runs = [a_run(params={"imgsz": size}, ultralytics="8.0.20") for size in (320, 640)]
+    (old,) = told("seed-without-effect", *runs)
+    assert old.severity is Severity.NOTE and "8.0.20" in old.what
+    assert "seed-without-effect" in audited(*runs).not_checked
+
+
+@pytest.mark.parametrize("version", [None, "?"])
+def test_seeds_of_an_unknown_version_are_not_checked_unless_results_answer(version: str | None) -> None:
+    seeds = [a_run(params={"seed": seed}, ultralytics=version) for seed in (1, 2)]
+    reason = audited(*seeds).not_checked["seed-without-effect"]
+    assert reason.startswith("the version of Ultralytics of 2 runs is not known")
+    same = [a_run(map50=SAME, params={"seed": seed}, ultralytics=version) for seed in (1, 2)]
+    assert found("seed-without-effect", *same)[0].severity is Severity.ERROR
+    others = [a_run(params={"seed": s, "imgsz": None, "lr0": None}, ultralytics=version) for s in (1, 2)]
+    assert not found("seed-without-effect", *others)  # another trainer, whose results do differ

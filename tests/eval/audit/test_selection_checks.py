@@ -10,7 +10,8 @@ from scipy import stats
 from robust.eval.audit.facts import ReportedOn, RunFacts, SplitFacts
 from robust.eval.audit.selection_checks import CHECKS
 from robust.eval.evidence.findings import Severity
-from tests.eval.audit.honest_study import SEEDS, data, finding, look, not_checked, reported, run, runs, study
+from robust.eval.tracking import tags
+from tests.eval.audit.honest_study import SEEDS, changed, data, finding, look, not_checked, reported, run, runs, study
 
 
 def test_an_honest_study_raises_nothing() -> None:
@@ -171,3 +172,20 @@ def test_several_starting_weights_are_all_named() -> None:
 def test_the_baseline_is_not_checked_where_there_is_none(model: str | None, words: str) -> None:
     bare = study(runs=(run(params={"model": model}),), reported=ReportedOn())
     assert words in not_checked(CHECKS, "baseline-not-evaluated", bare)
+
+
+def test_evaluations_that_cannot_be_read_are_no_missing_test() -> None:
+    unreadable = study(reported=ReportedOn(n_evaluated=3))
+    assert not_checked(CHECKS, "selected-on-reported-split", unreadable) == "the evaluations cannot be read"
+
+
+def test_one_run_of_several_is_told_with_how_many_it_was_chosen_from() -> None:
+    alone = study(runs=study().runs[:1], reported=ReportedOn(n_trainings=9))
+    told = finding(CHECKS, "selected-on-reported-split", alone)
+    assert "chosen from 9 candidates" in told.what and told.numbers == {"runs": 1, "candidates": 9}
+
+
+def test_val_images_of_another_data_set_do_not_judge_a_difference() -> None:
+    marks = {tags.VAL_DATA_SHA256: "f" * 64}
+    other = study(runs=tuple(changed(one, tags=marks) for one in study().runs), reported=ReportedOn())
+    assert "--data is not the data set" in not_checked(CHECKS, "small-val-set", other)
