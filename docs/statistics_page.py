@@ -182,11 +182,20 @@ def decisions(results: Row) -> str:
         ("images of val and test", *(f"{row['val']}, {row['test']}" for row in rows)),
         ("true AP50 of the candidates", *levels),
         ("true AP50 of the starting weights", *(f"{row['baseline_AP50']:.3f}" for row in rows)),
-        ("**PROMOTE**", *(f"**{_percent(row['promoted'])} ± {_percent(row['promoted_se'])}**" for row in rows)),
+        ("**PROMOTE**", *(_with_ends(row, "promoted") for row in rows)),
+        (
+            "**PROMOTE of a candidate that is truly no better**",
+            *(_with_ends(row, "promoted_no_better") for row in rows),
+        ),
         *((word, *(_share(row, row["verdicts"][word]) for row in rows)) for word in ("HOLD", "REJECT")),
         *((f"gate passed: {gate}", *(_share(row, row["passed"].get(gate, 0)) for row in rows)) for gate in gates),
     ]
     return _table(header, lines)
+
+
+def _with_ends(row: Row, name: str) -> str:
+    low, high = row[f"{name}_interval"]
+    return f"**{_percent(row[name])}** [{_percent(low)}, {_percent(high)}]"
 
 
 def _share(row: Row, n: int) -> str:
