@@ -11,8 +11,8 @@ With ``--quick`` a twentieth of the studies; the results are printed and not wri
 
 What is simpler than in a real study: boxes are not drawn, so AP is AP50; images are independent; a corruption takes
 away skill, the same at a severity for all corruptions, for candidate and baseline alike; trainings of one configuration
-are equally good but for the scenario in which they scatter; no true value lies near a bar other than the baseline's; and
-only the proposed candidate and its baseline are shown the test images, because no gate looks at anybody else there.
+are equally good but for the scenario in which they scatter; no true value lies near a bar other than the baseline's;
+and only the proposed candidate and its baseline are shown the test images, because no gate looks at anybody else there.
 """
 
 from __future__ import annotations
