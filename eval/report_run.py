@@ -79,16 +79,25 @@ def collect_evidence(
 
 
 def _audited(store: Store, evidence: Evidence) -> AuditEvidence | None:
-    """Audit the experiment of the trainings, also where one of them was named; None when nothing was trained here.
+    """Audit the experiment of the trainings, also where one of them was named; None when none of them is in this store.
 
     What is wrong with a training (a copy, a seed counted twice) shows beside its siblings only.
     """
-    trainings = tuple(c.training.run_id for c in evidence.candidates if c.training is not None)
-    if not trainings:
+    found = {}
+    for candidate in evidence.candidates:
+        if candidate.training is not None:
+            try:
+                run = store.run(candidate.training.run_id)
+            except (
+                UsageError
+            ):  # deleted, or in the store that it was trained with: "not audited" is what the report says
+                return None
+            found[run.run_id] = run.experiment_id
+    if not found:
         return None
-    homes = {store.run(run_id).experiment_id for run_id in trainings}
+    homes = set(found.values())
     if len(homes) > 1:
-        return audit_experiment(store, None, trainings)
+        return audit_experiment(store, None, tuple(found))
     return audit_experiment(store, store.experiment_name(homes.pop()))
 
 

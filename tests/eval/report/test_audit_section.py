@@ -49,7 +49,9 @@ def test_findings_are_printed_errors_first_with_runs_and_what_was_not_checked() 
 
 
 def test_a_clean_audit_says_so_and_a_missing_one_is_no_clean_one() -> None:
-    clean = context(AuditEvidence(rules=("copies",), n_runs=4))
+    made = ("duplicate-result", "repeated-seed", "run-without-result")  # those that the policy insists on
+    clean = context(AuditEvidence(rules=made, n_runs=4))
+    assert gate(context(AuditEvidence(rules=made[:2], n_runs=4)))[0] == "? NOT ENOUGH EVIDENCE"
     assert "found 0 errors, 0 warnings and 0 notes" in clean.audit_note and clean.audit_table.empty == "No finding."
     assert gate(clean)[0] == "✓ PASS"
     for audit in (None, AuditEvidence(rules=("copies",), n_runs=0)):
