@@ -27,9 +27,9 @@ ROOT = Path(__file__).resolve().parents[1]
 TEMPLATES = ROOT / "templates"
 POLICY = ROOT / "eval" / "decision" / "policy.yaml"
 NOT_IN_REPORTS = {
-    "approval.py", "arithmetic.py", "comparison_arithmetic.py", "context.py", "count_arithmetic.py", "cyclonedx.py",
-    "files.py", "group_arithmetic.py", "junit.py", "language.py", "manifest.py", "model_card.py", "parse.py",
-    "pdf.py", "printed.py", "render.py", "replicates.py", "sarif.py", "statement.py", "typed_claims.py",
+    "approval.py", "arithmetic.py", "catalogue.py", "comparison_arithmetic.py", "context.py", "count_arithmetic.py",
+    "cyclonedx.py", "files.py", "group_arithmetic.py", "junit.py", "language.py", "manifest.py", "model_card.py",
+    "parse.py", "pdf.py", "printed.py", "render.py", "replicates.py", "sarif.py", "statement.py", "typed_claims.py",
 }  # fmt: skip
 """Modules of the packages below whose words are for machines, terminals or programmers."""
 EXTRA = ROOT / "docs" / "messages.txt"

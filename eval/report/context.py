@@ -342,10 +342,13 @@ def map_text(value: Value, change: Callable[[str], str]) -> Value:
     return dataclasses.replace(value, **changed)
 
 
+_UNSEEN = {"Cc", "Cf", "Co", "Cs"}
+
+
 def printable(text: str) -> str:
-    """One line of visible text: line breaks become spaces; control and direction marks are spelled out."""
+    """One line of visible text: line breaks become spaces; control, direction and private use signs are spelled out."""
     flat = re.sub(r"\s+", " ", text)
-    return "".join(c if unicodedata.category(c) not in {"Cc", "Cf", "Cs"} else f"\\u{ord(c):04x}" for c in flat)
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _UNSEEN else c for c in flat)
 
 
 def escape_markdown(text: str) -> str:

@@ -21,10 +21,11 @@ from robust.eval.evidence.parse import parse_evidence
 from robust.eval.evidence.records import Evidence
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card, given
+from robust.eval.report.catalogue import ENGLISH, LANGUAGES
 from robust.eval.report.context import ReportContext
 from robust.eval.report.cyclonedx import to_cyclonedx
 from robust.eval.report.gallery import GALLERY, NO_GALLERY, Gallery, parse_gallery
-from robust.eval.report.language import ENGLISH, LANGUAGES, in_language
+from robust.eval.report.language import in_language
 from robust.eval.report.manifest import (
     MANIFEST,
     MAX_MANIFEST_BYTES,

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, TypeVar
 
-from robust.errors import UnknownName
+from robust.eval.report.catalogue import ENGLISH, SENTENCES, Catalogue, Template, catalogue
 from robust.eval.report.context import Code
 
 Value = TypeVar("Value")
 
-ENGLISH = "en"
-LANGUAGES = (ENGLISH, "fr")
 NOT_WORDS = frozenset(
     {
         "id", "style", "path", "sample", "segments", "at", "label_at", "anchor", "lang", "corners", "whiskers", "kind",
@@ -32,8 +29,6 @@ NOT_WORDS = frozenset(
 )  # fmt: skip
 """Fields of the context that hold no words: they are for the browser."""
 
-_PLACE = re.compile(r"\{(\d+)\}")
-_PAIR = re.compile(r"\{\d+\} \{\d+\}")
 _NUMBER = re.compile(r"(?<![\w.,/-])[+-]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w/]|[.,-]\d)")
 _DATE = re.compile(r"(?<![\w-])(\d{4})-(\d{2})-(\d{2})(?![\w-])")
 TERMS = frozenset(
@@ -48,142 +43,14 @@ TERMS = frozenset(
 """Terms of the field, the same in every language."""
 
 _LETTER = re.compile(r"[^\W\d_]")
-_COUNT = r"([\d,.]+|unknown number of)"
 _HASH = re.compile(r"[0-9a-f]{8,64}(\.\.\.)?")
-_LEAD = re.compile(r"^\u00a0?[;:,.]\s")  # what joins a fragment to the text before it
 _BRACKETED = re.compile(r"([\[(])((?:[^\[\]()]|\([^()]*\)|\[[^\[\]]*\])*)([\])])(.*)", re.DOTALL)
 _OPENING = re.compile(r"[\[(]")
 _MISLEADING = re.compile(r"[^\w@-]|\d|_")  # anything but a plain word
-_FIRST_COVER, _MOST_COVERS = 0xE000, 6000  # signs of Unicode's private use area: nothing else may hold them
+_FIRST_COVER, _MOST_COVERS = 0xE000, 6000  # private use signs: `printable` leaves none
 _COVER = re.compile("[\ue000-\uf8ff]")
-_SENTENCES = (". ", "; ")
-_GLUE = (*_SENTENCES, ": ", ", ", " and ", " - ")
+_GLUE = (*SENTENCES, ": ", ", ", " and ", " - ")
 """Where texts were put together; tried in this order when no message fits the whole."""
-
-
-@dataclass(frozen=True)
-class Template:
-    """A message with places: its patterns, what must be in a text for it to fit, and its translation."""
-
-    patterns: tuple[re.Pattern[str], ...]
-    places: tuple[int, ...]
-    starts_open: bool
-    ends_open: bool
-    needed: str
-    weight: int
-    words: str
-
-    @classmethod
-    def of(cls, message: str, words: str, *, is_count: bool = False) -> Template:
-        """Compile a message such as "{0} of {1} gates passed"; that of a count, "{0} gates", fits only with a number.
-
-        Two places with nothing but a space between them are one: where one value ends, no pattern can tell.
-        """
-        for pair in _PAIR.findall(message):
-            if pair in words:
-                first = pair.partition(" ")[0]
-                message, words = message.replace(pair, first), words.replace(pair, first)
-        parts = _PLACE.split(message)
-        literals, numbers = parts[::2], [int(number) for number in parts[1::2]]
-        # short values first, then a long one in one of the places, then long ones everywhere
-        ways = [set[int]()] + [{i} for i in range(len(numbers))] * (len(numbers) > 1) + [set(range(len(numbers)))]
-        patterns = [_COUNT + re.escape(literals[1])] if is_count else [_pattern(literals, long) for long in ways]
-        compiled = tuple(re.compile(pattern, re.DOTALL) for pattern in patterns)
-        whole = any(glue in literal for literal in literals for glue in _SENTENCES)
-        starts, ends = (not literal and not whole for literal in (literals[0], literals[-1]))
-        return cls(compiled, tuple(numbers), starts, ends, max(literals, key=len), sum(map(len, literals)), words)
-
-    def fit(self, text: str) -> Iterator[tuple[str, ...]]:
-        """The values that a text has in the places, where it fits; some messages fit in several ways.
-
-        A value at an end of the message never reaches over the end of a sentence or clause: that belongs to another.
-        """
-        found = dict.fromkeys(match.groups() for pattern in self.patterns if (match := pattern.fullmatch(text)))
-        for values in found:
-            ends = (values[0],) * self.starts_open + (values[-1],) * self.ends_open
-            if not any(glue in value for value in ends for glue in _SENTENCES):
-                yield values
-
-    def fill(self, values: Iterable[str]) -> str:
-        """The translation with its values, which come in the order of the message."""
-        known = dict(zip(self.places, values, strict=True))
-        return _PLACE.sub(lambda place: known[int(place.group(1))], self.words)
-
-
-def _pattern(literals: list[str], long: set[int]) -> str:
-    """What texts of a message look like: its literals, and values between them, some as long as they can be."""
-    places = ["(.*)" if i in long else "(.*?)" for i in range(len(literals) - 1)]
-    parts = [re.escape(literals[0])]
-    for place, literal in zip(places, literals[1:], strict=True):
-        parts += [place, re.escape(literal)]
-    return "".join(parts)
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """The messages of one language.
-
-    Attributes:
-        lang: Its code.
-        whole: Message without places -> translation.
-        templates: Messages with places, those with most words of their own first.
-        messages: Every message as it stands in the file.
-    """
-
-    lang: str
-    whole: Mapping[str, str]
-    templates: tuple[Template, ...]
-    messages: Mapping[str, str]
-
-    @classmethod
-    def of(cls, lang: str, messages: Mapping[str, str], counts: frozenset[str] = frozenset()) -> Catalogue:
-        """Sort messages and their translations; white space at their ends belongs to where they are put together.
-
-        Args:
-            lang: Of the translations.
-            messages: Message -> translation; one that is empty is left out.
-            counts: Messages that are a number of things.
-        """
-        known = {message.strip(): words.strip(" ") for message, words in messages.items() if words.strip()}
-        known |= {_LEAD.sub("", message): _LEAD.sub("", words) for message, words in known.items()}
-        templates = [
-            Template.of(message, words, is_count=message in counts)
-            for message, words in known.items()
-            if _PLACE.search(message)
-        ]
-        return cls(
-            lang,
-            {message: words for message, words in known.items() if not _PLACE.search(message)},
-            tuple(sorted(templates, key=lambda template: -template.weight)),
-            messages,
-        )
-
-    def phrase(self, message: str) -> str:
-        """The translation of a whole message, places included.
-
-        Raises:
-            KeyError: there is none.
-        """
-        return self.messages[message]
-
-
-@cache
-def catalogue(lang: str) -> Catalogue:
-    """Read the catalogue of a language.
-
-    Raises:
-        UnknownName: there is none.
-    """
-    from importlib.resources import files
-
-    from babel.messages.pofile import read_po
-
-    if lang not in LANGUAGES:
-        raise UnknownName("language", lang, LANGUAGES)
-    text = files("robust.templates").joinpath(f"report.{lang}.po").read_bytes()
-    found = [message for message in read_po(text.splitlines(keepends=True)) if message.id]
-    counts = frozenset(str(message.id) for message in found if "count" in message.flags)
-    return Catalogue.of(lang, {str(message.id): str(message.string) for message in found}, counts)
 
 
 @dataclass
@@ -211,6 +78,9 @@ class Translator:
         """The text in the language."""
         if text in self.catalogue.whole and text not in self.names:
             return self.catalogue.whole[text]
+        if _COVER.search(text):  # would be taken for the cover of a name
+            self.untranslated[text] = text
+            return text
         covered = self._pattern.sub(lambda found: self._covers[found[0]], text)
         words = self._whole(covered)
         if words is None and covered != text:
@@ -314,7 +184,7 @@ class Translator:
         words = self._whole(text)
         if words is not None:
             return words, ""
-        for glue in _SENTENCES:
+        for glue in SENTENCES:
             halves = next(_halves(text, glue), None)
             if halves is not None:
                 told = [self._in_part(half) for half in halves]

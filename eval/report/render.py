@@ -7,8 +7,9 @@ from functools import cache
 
 import jinja2
 
+from robust.eval.report.catalogue import ENGLISH
 from robust.eval.report.context import ReportContext, escape_markdown, map_text
-from robust.eval.report.language import ENGLISH, phrases
+from robust.eval.report.language import phrases
 from robust.eval.report.page_script import script, script_source
 
 

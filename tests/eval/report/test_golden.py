@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from robust import __version__
-from robust.eval.report.language import LANGUAGES
+from robust.eval.report.catalogue import LANGUAGES
 from tests.eval.report.golden_studies import HALF, golden_report
 from tests.eval.report.scrubbed import scrub_html, scrub_markdown
 

@@ -25,15 +25,9 @@ from robust.eval.evidence.findings import AuditEvidence
 from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card
+from robust.eval.report.catalogue import Catalogue, catalogue
 from robust.eval.report.context import Code, ReportContext
-from robust.eval.report.language import (
-    NOT_WORDS,
-    Catalogue,
-    Translator,
-    catalogue,
-    in_language,
-    localised,
-)
+from robust.eval.report.language import NOT_WORDS, Translator, in_language, localised
 from robust.eval.report.names import report_names
 from robust.eval.report.render import render_html, render_markdown
 from robust.eval.report.slider import slider_in_language
@@ -310,3 +304,16 @@ def test_hostile_names_are_inert_in_french() -> None:
     assert "<script>alert" not in html
     assert markdown.count("<script>alert") == render_markdown(context).count("<script>alert")  # inside code, as ever
     assert "&lt;script&gt;alert(1)&lt;/script&gt; of all gates passed" in html
+
+
+@pytest.mark.parametrize("sign", ["\ue000", "\ue001", "\uf8ff"])
+def test_a_private_use_sign_in_a_name_is_never_taken_for_another_name(sign: str) -> None:
+    evidence = build_evidence().model_copy(update={"experiment": f"study {sign}"})
+    policy = read_policy()
+    context = build_context(evidence, policy, decide(evidence, policy), Card())
+    made, _ = in_language(context, "fr", report_names(evidence, policy, Card()))
+    assert f"study \\u{ord(sign):04x}" in render_html(made)
+
+    translator = small(frozenset({"run of all", "night 2"}))
+    assert translator(f"{sign}: 3 images") == f"{sign}: 3 images"
+    assert translator.untranslated == {f"{sign}: 3 images": f"{sign}: 3 images"}

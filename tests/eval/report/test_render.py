@@ -240,7 +240,7 @@ def test_code_keeps_its_backticks_inside() -> None:
 
 
 def test_control_and_direction_marks_are_spelled_out() -> None:
-    assert printable("a\nb\x00\u202ec") == "a b\\u0000\\u202ec"
+    assert printable("a\nb\x00\u202ec\ue000") == "a b\\u0000\\u202ec\\ue000"
 
 
 @pytest.mark.parametrize("make", [undefined, lambda e: without_cells(e, "test"), lambda e: without_cells(e, "val")])
