@@ -29,7 +29,7 @@ from robust.eval.decision.study import Study
 from robust.eval.engine.cells import PIXELS
 from robust.eval.evidence.measure import CellResult
 from robust.eval.evidence.records import CandidateEvidence, Evidence
-from robust.eval.gallery_boxes import OneImage, only_images
+from robust.eval.gallery_boxes import OneImage, Span, only_images
 from robust.eval.metrics.matching import Matches, match
 from robust.eval.metrics.thresholds import SWEEP_IOU
 from robust.eval.metrics.worst_images import worst_images
@@ -38,15 +38,15 @@ from robust.eval.report.gallery import (
     BOX_BYTES,
     HIDDEN_FROM,
     HIGHEST,
-    KINDS,
     MAX_PICTURE_BYTES,
     MOST_BOXES,
     NO_GALLERY,
+    UNDRAWN_BYTES,
     WIDEST,
     Box,
     Entry,
     Gallery,
-    Kind,
+    Judged,
     Mode,
     Picture,
     Shown,
@@ -125,8 +125,13 @@ class _Raw:
     one: Shown
     order: int
     pixels: Pixels
-    counts: dict[Kind, int]
     boxes: tuple[Box, ...]
+    undrawn: tuple[Judged, ...]
+
+    @property
+    def extra(self) -> int:
+        """Bytes that it takes besides its pixels."""
+        return BOX_BYTES * len(self.boxes) + UNDRAWN_BYTES * len(self.undrawn)
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,8 @@ class _Drawing:
         self.trouble: list[str] = []
         chosen = self.candidate.sweep.choice.threshold
         self.threshold = 1.0 if chosen is None else chosen  # without one there is no worst image to show
+        curves = self.candidate.sweep.curves
+        self.span = Span.of(self.threshold, curves[0].thresholds if curves else ())
 
     def gallery(self, shown: Sequence[Shown]) -> Gallery:
         """Everything together."""
@@ -301,23 +308,22 @@ class _Drawing:
     def _picture(self, one: Shown, order: int, pixels: Pixels, image: OneImage) -> _Raw:
         small, scale = shrink(pixels, WIDEST, HIGHEST)
         if self.mode == "blurred":
-            blur(small, image.people(min(self.threshold, HIDDEN_FROM)) * scale)
-        boxes = image.boxes(self.threshold, scale, (small.shape[1], small.shape[0]))
-        counts: dict[Kind, int] = {kind: sum(box.kind == kind for box in boxes) for kind in KINDS}
-        return _Raw(one, order, small, counts, boxes[:MOST_BOXES])
+            blur(small, image.people(min(self.span.low, HIDDEN_FROM)) * scale)
+        boxes = image.boxes(self.span, scale, (small.shape[1], small.shape[0]))
+        undrawn = tuple(Judged(kind=box.kind, score=box.score) for box in boxes[MOST_BOXES:])
+        return _Raw(one, order, small, boxes[:MOST_BOXES], undrawn)
 
     def _encoded(self, raw: Sequence[_Raw]) -> dict[tuple[str, int], Picture]:
         """The pictures by variant and image; where not all fit, the first ones of each variant do."""
         ranked = sorted(raw, key=lambda one: one.order)
-        extra = [BOX_BYTES * len(one.boxes) for one in ranked]
         pictures: dict[tuple[str, int], Picture] = {}
-        texts = encode_all([one.pixels for one in ranked], extra, MAX_PICTURE_BYTES)
+        texts = encode_all([one.pixels for one in ranked], [one.extra for one in ranked], MAX_PICTURE_BYTES)
         for one, text in zip(ranked, texts, strict=True):
             if text is None:
                 self._remark(TOO_MANY, one.one.variant)
                 continue
             height, width = one.pixels.shape[:2]
-            made = Picture(data=text, width=width, height=height, counts=one.counts, boxes=one.boxes)
+            made = Picture(data=text, width=width, height=height, boxes=one.boxes, undrawn=one.undrawn)
             pictures[one.one.variant, one.one.image.image_id] = made
         return pictures
 

@@ -15,6 +15,20 @@ from robust.eval.records import GroundTruth, Predictions
 from robust.eval.report.gallery import KINDS, LONGEST_NAME, Box, Kind
 
 
+@dataclass(frozen=True)
+class Span:
+    """Thresholds at which boxes are looked at: the chosen one, and those of the sweep."""
+
+    chosen: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, chosen: float, swept: Sequence[float]) -> Span:
+        """All thresholds of a sweep and the chosen one, which may lie outside."""
+        return cls(chosen, min((chosen, *swept)), max((chosen, *swept)))
+
+
 @dataclass(frozen=True, eq=False)
 class OneImage:
     """What was found in the image at position ``k`` of a few."""
@@ -30,13 +44,18 @@ class OneImage:
         detected = (self.predictions.image_index == self.k) & (self.predictions.scores >= lowest)
         return np.concatenate([objects, self.predictions.boxes[detected]])
 
-    def boxes(self, threshold: float, scale: float, size: tuple[int, int]) -> tuple[Box, ...]:
-        """All boxes at the threshold in the order in which they are drawn: large misses, sure detections first."""
-        found = [*self._objects(threshold), *self._detections(threshold)]
-        found.sort(key=lambda one: (KINDS.index(one.kind), -one.weight))
-        return tuple(one.scaled(scale, size) for one in found)
+    def boxes(self, span: Span, scale: float, size: tuple[int, int]) -> tuple[Box, ...]:
+        """All boxes of the span in the order in which they are drawn: those at the chosen threshold first.
+
+        Within them, misses, false alarms, hits, what is ignored; large misses and sure detections first.
+        """
+        placed = [*self._objects(span.high), *self._detections(span.low)]
+        placed.sort(key=lambda one: (KINDS.index(one.kind), -one.weight))
+        boxes = [one.scaled(scale, size) for one in placed]
+        return tuple(sorted(boxes, key=lambda box: not box.shown_at(span.chosen)))
 
     def _objects(self, threshold: float) -> Iterator[_Placed]:
+        """Misses at this threshold, so at any lower one at which they are; and what is ignored."""
         truth, matches = self.truth, self.matches
         best = np.full(len(truth), -np.inf)
         hit = matches.true_positive[0]
@@ -53,6 +72,7 @@ class OneImage:
                 )
 
     def _detections(self, threshold: float) -> Iterator[_Placed]:
+        """What is detected at this threshold, so at any higher one."""
         matches = self.matches
         for i in np.flatnonzero((matches.image_index == self.k) & (matches.score >= threshold)).tolist():
             kind: Kind = "hit" if matches.true_positive[0, i] else "false alarm"

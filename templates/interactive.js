@@ -145,6 +145,87 @@
     }
   }
 
+  // ---- boxes in pictures -----------------------------------------------------------------------------------------
+
+  /** Whether something is there at a swept threshold: a detection where it is found, a miss where it is not. */
+  const isThere = (style, found, place) => (style === "missed" ? place >= found : place < found);
+
+  /** Show what is in a picture at a swept threshold; at the chosen one it says what was written. */
+  function moveBoxes(figure, place, candidate) {
+    const boxes = [...figure.querySelectorAll("path[data-found]")];
+    const here = ["missed", "alarm"].map(() => 0);
+    const count = (style) => { here[0] += style === "missed"; here[1] += style === "alarm"; };
+    for (const box of boxes) {
+      const style = box.getAttribute("class");
+      const there = isThere(style, Number(box.dataset.found), place);
+      if (there) box.removeAttribute("display");
+      else box.setAttribute("display", "none");
+      if (there) count(style);
+    }
+    const undrawn = (figure.dataset.undrawn || "").split(" ").filter(Boolean).map((one) => one.split(":"));
+    const hidden = undrawn.filter(([style, found]) => isThere(style, Number(found), place));
+    hidden.forEach(([style]) => count(style));
+    const shown = boxes.filter((box) => !box.hasAttribute("display"));
+    figure.querySelector(".halo").setAttribute("d", shown.map((box) => box.getAttribute("d")).join(" "));
+    const told = words();
+    const threshold = local(candidate.thresholds[place]);
+    const counts = figure.querySelector(".counts");
+    const parts = [filled(told.counts, threshold, here[0], counts.dataset.objects, here[1])];
+    if (hidden.length) parts.push(filled(told.undrawn, hidden.length));
+    const written = [counts, figure.querySelector("desc")];
+    for (const part of written) {
+      part.written ??= part.textContent;
+      part.textContent = place === candidate.chosen ? part.written : parts.join("; ");
+    }
+  }
+
+  const MOST_EXAMPLES = 6;
+
+  /** Copies of the first picture of each variant, beside the slider, with what their boxes mean. */
+  function makeExamples(part) {
+    part.querySelector(".shots").before(document.querySelector("#failure-gallery .shot-legend").cloneNode(true));
+    const firsts = [...document.querySelectorAll("#failure-gallery .shots")].map((shots) => shots.querySelector(".shot"));
+    for (const first of firsts.filter(Boolean).slice(0, MOST_EXAMPLES)) {
+      const copy = first.cloneNode(true);
+      const drawing = copy.querySelector("svg");
+      const named = [...copy.querySelectorAll("[id]")];
+      named.forEach((one) => { one.id = `example-${one.id}`; });
+      drawing.setAttribute("aria-labelledby", named.map((one) => one.id).join(" "));
+      copy.querySelector("strong").textContent = drawing.querySelector("title").textContent; // with its variant
+      part.querySelector(".shots").append(copy);
+    }
+  }
+
+  /** The boxes of one candidate, the first, follow the slider, and have one of their own. Returns what moves them. */
+  function moveGallery(candidate, moveTo) {
+    const part = document.getElementById("gallery-slider");
+    if (!part || candidate.chosen === null) return () => {};
+    const examples = document.getElementById("tuning-examples");
+    const [slider, value, reset] = ["gallery-threshold", "gallery-value", "gallery-reset"].map((id) =>
+      document.getElementById(id),
+    );
+    makeExamples(examples);
+    const figures = [...document.querySelectorAll(".shot")];
+    [slider.min, slider.max, slider.step] = ["0", String(candidate.thresholds.length - 1), "1"];
+    slider.addEventListener("input", () => moveTo(Number(slider.value)));
+    reset.addEventListener("click", () => moveTo(candidate.chosen));
+    let current = candidate.chosen;
+    const draw = (place) => figures.forEach((figure) => moveBoxes(figure, place, candidate));
+    window.addEventListener("beforeprint", () => draw(candidate.chosen)); // paper shows what was written
+    window.addEventListener("afterprint", () => draw(current));
+    part.hidden = false;
+    return (place) => {
+      examples.hidden = place === null;
+      if (place === null) return; // another candidate is looked at: its boxes are not here
+      current = place;
+      slider.value = String(place);
+      value.textContent = local(candidate.thresholds[place]);
+      slider.setAttribute("aria-valuetext", value.textContent);
+      reset.disabled = place === candidate.chosen;
+      draw(place);
+    };
+  }
+
   function explore(candidates) {
     const [part, select, slider, value, reset, table] = [
       "explore", "tuning-candidate", "tuning-threshold", "tuning-value", "tuning-reset", "tuning-table",
@@ -152,6 +233,14 @@
     const sections = [...document.querySelectorAll("[data-candidate]")];
     const sortAgain = makeSortable(table);
     let current = candidates[0];
+    const showBoxes = moveGallery(candidates[0], (at) => {
+      if (current !== candidates[0]) {
+        select.value = "0";
+        choose();
+      }
+      slider.value = current.thresholds[at];
+      show();
+    });
 
     /** Place of the swept threshold that is nearest to the slider. */
     function place() {
@@ -171,6 +260,7 @@
       table.tBodies[0].replaceChildren();
       sortAgain(current.cells.map((cell) => cellRow(cell, at, current.chosen)));
       markCharts(sections.find((one) => one.dataset.candidate === select.value), threshold, current.thresholds);
+      showBoxes(current === candidates[0] ? at : null);
     }
 
     function toChosen() {

@@ -218,16 +218,26 @@ class Step:
 
 @dataclass(frozen=True)
 class Overlay:
-    """A box over a picture: its look, its path in pixels of the picture, and what it says."""
+    """A box over a picture: its look, its path in pixels of the picture, and what it says.
+
+    ``found``: at how many thresholds of the sweep, from the lowest up, there is a detection for it: a detection is
+    there at these, a miss at the others. ``shown``: whether it is there at the chosen threshold.
+    """
 
     style: str
     path: str
     title: str
+    found: str = ""
+    shown: bool = True
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture (a data URI) of so many pixels with boxes over it; ``halo`` is the path of all boxes together."""
+    """A picture (a data URI) of so many pixels with boxes over it.
+
+    ``halo`` is the path of all shown boxes together; ``undrawn`` has the look and ``found`` of each box that is only
+    counted, ``objects`` the number of annotated objects that count.
+    """
 
     id: str
     picture: str
@@ -237,8 +247,10 @@ class Shot:
     description: str
     halo: str
     boxes: tuple[Overlay, ...]
+    undrawn: str
     name: str
     counts: str
+    objects: str
     places: str
 
 

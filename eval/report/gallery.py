@@ -25,12 +25,14 @@ MAX_PICTURE_BYTES = 1_500_000
 """Of all pictures and their boxes together, as they stand in the page."""
 BOX_BYTES = 260
 """What one box takes in the page, about."""
+UNDRAWN_BYTES = 12
+"""What one that is counted and not drawn takes in the page, about."""
 LONGEST_NAME = 60
 """Letters of a class in what a box says."""
 WIDEST, HIGHEST = 320, 400
 """Pixels of a picture."""
-MOST_BOXES = 40
-"""Boxes drawn in one picture; misses and false alarms go first."""
+MOST_BOXES = 60
+"""Boxes drawn in one picture; those at the chosen threshold go first, of them misses and false alarms."""
 CLEAN_IMAGES, VARIANT_IMAGES = 6, 3
 HIDDEN_FROM = 0.05
 """Detections from this score on are blurred, also those below the threshold."""
@@ -40,11 +42,32 @@ Kind = Literal["hit", "miss", "false alarm", "ignored"]
 KINDS: tuple[Kind, ...] = ("miss", "false alarm", "hit", "ignored")
 
 
-class Box(Record):
+class Judged(Record):
+    """An object or a detection, and at which thresholds it is what it is.
+
+    Attributes:
+        kind: ``hit`` and ``false alarm`` are of detections, ``miss`` of objects; ``ignored`` of either.
+        score: Of the detection; for a miss, of the detection that finds the object where the threshold is not above
+            it. None where there is none.
+    """
+
+    kind: Kind
+    score: Share | None = None
+
+    def shown_at(self, threshold: float) -> bool:
+        """Whether it is there at a threshold: a detection from its score down, a miss above it.
+
+        COCO matching goes down the scores, so a lower threshold adds detections and changes none above.
+        """
+        if self.score is None:
+            return True
+        return (self.score < threshold) == (self.kind == "miss")
+
+
+class Box(Judged):
     """One box in a picture.
 
     Attributes:
-        kind: ``hit`` and ``false alarm`` are boxes of detections, ``miss`` of objects; ``ignored`` of either.
         left: In pixels of the picture, like the other three.
         top: See ``left``.
         width: See ``left``.
@@ -52,10 +75,8 @@ class Box(Record):
         category: Name of the class, or its beginning.
         image_height: Of the box in the evaluated image, pixels.
         hidden: Share of the object that cannot be seen; None for detections.
-        score: Of the detection; for a miss, of the detection below the threshold that fits it; None without one.
     """
 
-    kind: Kind
     left: Annotated[float, Field(ge=0, le=WIDEST)]
     top: Annotated[float, Field(ge=0, le=HIGHEST)]
     width: Annotated[float, Field(ge=0, le=WIDEST)]
@@ -63,37 +84,35 @@ class Box(Record):
     category: Annotated[str, Field(max_length=LONGEST_NAME)]
     image_height: Annotated[int, Field(ge=0)]
     hidden: Share | None = None
-    score: Share | None = None
 
 
 class Picture(Record):
-    """A small picture with what is in it at the threshold; ``boxes`` are those that are drawn, which may be fewer.
+    """A small picture with what is in it at every threshold of the sweep.
 
     Attributes:
         data: WebP or JPEG as data URI, without metadata.
         width: Pixels.
         height: Pixels.
-        counts: How many boxes of each kind there are.
-        boxes: Misses first, then false alarms, hits, what is ignored.
+        boxes: Those that are drawn. What is there at the chosen threshold comes first, and in it misses, then false
+            alarms, hits, what is ignored; then what is there at other thresholds only.
+        undrawn: Those that found no room: they are counted.
     """
 
     data: Annotated[str, Field(pattern=r"^data:image/(webp|jpeg);base64,[A-Za-z0-9+/]+={0,2}$", max_length=400_000)]
     width: Annotated[int, Field(ge=1, le=WIDEST)]
     height: Annotated[int, Field(ge=1, le=HIGHEST)]
-    counts: dict[Kind, Annotated[int, Field(ge=0)]]
     boxes: Annotated[tuple[Box, ...], Field(max_length=MOST_BOXES)]
+    undrawn: tuple[Judged, ...] = ()
 
-    @model_validator(mode="after")
-    def _check(self) -> Picture:
-        for kind in KINDS:
-            if sum(box.kind == kind for box in self.boxes) > self.counts.get(kind, 0):
-                raise ValueError(f"more boxes of kind {kind} than are counted")
-        return self
+    def counts(self, threshold: float) -> dict[Kind, int]:
+        """How many there are of each kind at a threshold, drawn or not."""
+        there = [one.kind for one in (*self.boxes, *self.undrawn) if one.shown_at(threshold)]
+        return {kind: there.count(kind) for kind in KINDS}
 
     @property
     def page_bytes(self) -> int:
         """What it takes in the page, about."""
-        return len(self.data) + BOX_BYTES * len(self.boxes)
+        return len(self.data) + BOX_BYTES * len(self.boxes) + UNDRAWN_BYTES * len(self.undrawn)
 
 
 class Entry(Record):
@@ -114,11 +133,11 @@ class Gallery(Record):
         note: Why pictures are missing, or in what they differ; empty when there is nothing to say.
         candidate: Key of the candidate whose boxes they are; None without pictures.
         split: That the images are of.
-        threshold: Detections count from this score on.
+        threshold: The chosen one.
         entries: In the order of the report.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     mode: Mode = "none"
     note: Annotated[str, Field(max_length=4000)] = ""
     candidate: str | None = None
@@ -220,8 +239,9 @@ def check_gallery(
     for place, entry in entries.items():
         if place not in counts:
             raise _other(f"image {entry.image_id} on {entry.variant} is not among the worst")
-        if entry.picture is not None:
-            _check_counts(entry.picture, counts[place], f"image {entry.image_id} on {entry.variant}")
+        if entry.picture is not None and gallery.threshold is not None:
+            words = f"image {entry.image_id} on {entry.variant}"
+            _check_counts(entry.picture.counts(gallery.threshold), counts[place], words)
     threshold = candidate.sweep.choice.threshold if candidate else None
     told = (gallery.candidate, gallery.split, gallery.threshold)
     if gallery.candidate is not None and told != (candidate.key if candidate else None, split, threshold):
@@ -229,8 +249,8 @@ def check_gallery(
     return entries
 
 
-def _check_counts(picture: Picture, image: WorstImage, words: str) -> None:
-    found = tuple(picture.counts.get(kind, 0) for kind in ("miss", "false alarm"))
+def _check_counts(counts: dict[Kind, int], image: WorstImage, words: str) -> None:
+    found = (counts["miss"], counts["false alarm"])
     if found != (image.misses, image.false_positives):
         raise _other(
             f"{words} has {found[0]} missed and {found[1]} false; the evidence has {image.misses} and "

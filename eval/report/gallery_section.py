@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from robust.eval.decision.claims import plural
 from robust.eval.report.context import Cell, FailureGallery, Overlay, Row, Shot, Shots, Table
 from robust.eval.report.gallery import (
@@ -9,6 +13,7 @@ from robust.eval.report.gallery import (
     Box,
     Entry,
     Gallery,
+    Judged,
     Kind,
     Mode,
     Picture,
@@ -45,11 +50,13 @@ def failure_gallery(view: View, gallery: Gallery) -> FailureGallery:
     """
     shown = shown_images(view.study, view.candidate, view.judged_on)
     entries = check_gallery(gallery, shown, view.candidate, view.judged_on)
+    curves = view.candidate.sweep.curves if view.candidate else ()
+    place = _Place(gallery.threshold, curves[0].thresholds if curves else ())
     shots: dict[str, list[Shot]] = {}
     for number, one in enumerate(shown, start=1):
         entry = entries.get((one.variant, one.image.image_id))
         if entry is not None and entry.picture is not None:
-            shots.setdefault(one.variant, []).append(_shot(f"shot-{number}", one, entry, entry.picture))
+            shots.setdefault(one.variant, []).append(_shot(f"shot-{number}", one, entry, entry.picture, place))
     words = [MODES[gallery.mode]] if shots else []
     return FailureGallery(
         note=" ".join(part for part in (*words, gallery.note) if part),
@@ -68,11 +75,32 @@ def _group_title(view: View, variant: str, found: list[Shot]) -> str:
     return f"{variant}: {plural(len(found), 'picture')}" + (f", {seen}" if seen else "")
 
 
-def _shot(name: str, one: Shown, entry: Entry, picture: Picture) -> Shot:
-    left_out = sum(picture.counts.values()) - len(picture.boxes)
+@dataclass(frozen=True)
+class _Place:
+    """Thresholds at which boxes are there: the chosen one, and those of the sweep, rising."""
+
+    chosen: float | None
+    swept: Sequence[float]
+
+    def shows(self, one: Judged) -> bool:
+        return self.chosen is not None and one.shown_at(self.chosen)
+
+    def found(self, one: Judged) -> str:
+        """At how many of the swept thresholds there is a detection for it."""
+        if one.score is None:
+            return str(0 if one.kind == "miss" else len(self.swept))
+        return str(bisect_right(self.swept, one.score))
+
+
+def _shot(name: str, one: Shown, entry: Entry, picture: Picture, place: _Place) -> Shot:
+    left_out = sum(place.shows(extra) for extra in picture.undrawn)
     words = f"{_name(one, entry)} on {one.variant}"
-    told = ", ".join(f"{picture.counts.get(kind, 0)} {kind}" for kind in LEGEND)
-    paths = [_path(box) for box in picture.boxes]
+    counts = picture.counts(place.chosen) if place.chosen is not None else {}
+    told = ", ".join(f"{counts.get(kind, 0)} {kind}" for kind in LEGEND)
+    boxes = tuple(
+        Overlay(STYLES[box.kind], _path(box), box_words(box), place.found(box), place.shows(box))
+        for box in picture.boxes
+    )
     return Shot(
         id=name,
         picture=picture.data,
@@ -80,12 +108,12 @@ def _shot(name: str, one: Shown, entry: Entry, picture: Picture) -> Shot:
         height=str(picture.height),
         title=words,
         description=f"Boxes by kind: {told}.",
-        halo=" ".join(paths),
-        boxes=tuple(
-            Overlay(STYLES[box.kind], path, box_words(box)) for box, path in zip(picture.boxes, paths, strict=True)
-        ),
+        halo=" ".join(box.path for box in boxes if box.shown),
+        boxes=boxes,
+        undrawn=" ".join(f"{STYLES[extra.kind]}:{place.found(extra)}" for extra in picture.undrawn),
         name=_name(one, entry),
-        counts=_counts(one) + (f"; boxes not drawn: {left_out}" if left_out else ""),
+        counts=_counts(one) + (f"; boxes without room: {left_out}" if left_out else ""),
+        objects=str(one.image.n_objects),
         places=_places(one),
     )
 

@@ -17,8 +17,8 @@ from robust.eval.report.view import View
 MAX_DATA = 500_000
 """Characters of the data of the slider; the suite of the fifteen common corruptions fits, all built-in ones do not."""
 REACH = (
-    "Only this table and the line in the charts by threshold move. Everything else on this page, the failure gallery "
-    "and the decision included, stays at the chosen threshold."
+    "This table, the line in the charts by threshold, and the boxes in the pictures of the failure gallery move. "
+    "Everything else on this page, the decision included, stays at the chosen threshold."
 )
 LEFT_OUT = (
     "To keep this page small, this table shows the highest severity of each corruption; robust sweep writes every one."

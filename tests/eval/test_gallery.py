@@ -34,12 +34,12 @@ from robust.eval.gallery import (
     Origin,
     draw_gallery,
 )
-from robust.eval.gallery_boxes import OneImage, only_images
+from robust.eval.gallery_boxes import OneImage, Span, only_images
 from robust.eval.metrics.matching import match
 from robust.eval.metrics.worst_images import worst_images
 from robust.eval.report.card import Card
 from robust.eval.report.files import verify, write_report
-from robust.eval.report.gallery import HIGHEST, MAX_PICTURE_BYTES, WIDEST, Mode, Picture, parse_gallery
+from robust.eval.report.gallery import HIGHEST, MAX_PICTURE_BYTES, WIDEST, Judged, Kind, Mode, Picture, parse_gallery
 from robust.eval.stored_cells import StoredCells
 from robust.eval.thumbnails import blur, encode_all, shrink
 from robust.eval.tracking.store import Store
@@ -64,6 +64,7 @@ from tests.eval.gallery_case import (
 )
 
 Corners = tuple[int, int, int, int]
+DATA_URI = "data:image/webp;base64,UklGRg=="
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_every_box_has_the_state_that_matching_by_hand_gives(case: Case) -> None
         ("ignored", 210, 150, 100, 80, 160, 0.0, None),
         ("ignored", 215, 155, 35, 70, 140, None, 0.5),  # a detection inside a region that does not count
     ]
-    assert picture.counts == {"miss": 2, "false alarm": 1, "hit": 1, "ignored": 2}
+    assert picture.counts(THRESHOLD) == {"miss": 2, "false alarm": 1, "hit": 1, "ignored": 2}
     assert {box.category for box in picture.boxes} == {"person"}
     other = pictures(drawn(case))["clean", 2]
     assert [(b.kind, b.score) for b in other.boxes] == [("false alarm", 0.7)]
@@ -234,11 +235,57 @@ def test_boxes_of_a_few_images_are_those_of_the_whole_cell() -> None:
     matches = match(truth, predictions, (0.5,))
     assert truth.image_ids.tolist() == sorted(chosen)
     for k, image_id in enumerate(truth.image_ids.tolist()):
-        boxes = OneImage(truth, predictions, matches, k).boxes(0.4, 0.5, (320, 320))
+        boxes = OneImage(truth, predictions, matches, k).boxes(Span(0.4, 0.4, 0.4), 0.5, (320, 320))
         kinds = [box.kind for box in boxes]
         assert kinds.count("miss") == expected[image_id].misses
         assert kinds.count("false alarm") == expected[image_id].false_positives
         assert kinds.count("hit") == expected[image_id].n_objects - expected[image_id].misses
+
+
+def test_boxes_of_a_sweep_are_at_each_threshold_those_of_that_threshold() -> None:
+    """The judge is the same matching, asked for each threshold alone."""
+    whole = cell("test", NIGHT, Model("m", draw=3))
+    truth, predictions = only_images(whole, whole.truth.image_ids.tolist())
+    matches = match(truth, predictions, (0.5,))
+    swept = [0.3, 0.45, 0.6, 0.8]
+    moved = 0
+    for k, image_id in enumerate(truth.image_ids.tolist()):
+        image = OneImage(truth, predictions, matches, k)
+        everything = image.boxes(Span.of(0.45, swept), 0.5, (320, 320))
+        picture = Picture(data=DATA_URI, width=320, height=320, boxes=everything[:3], undrawn=everything[3:])
+        there = [box.shown_at(0.45) for box in everything]
+        assert there == sorted(there, reverse=True)  # what is there at the chosen threshold comes first
+        for threshold in swept:
+            alone = image.boxes(Span(threshold, threshold, threshold), 0.5, (320, 320))
+            assert {b for b in everything if b.shown_at(threshold)} == set(alone)
+            found = worst_images(matches, threshold, most=1000)
+            counted = {one.image_id: one for one in (*found.by_misses, *found.by_false_positives)}.get(image_id)
+            counts = picture.counts(threshold)
+            expected = (counted.misses, counted.false_positives) if counted else (0, 0)
+            assert (counts["miss"], counts["false alarm"]) == expected
+            moved += len(alone) != sum(there)
+    assert moved > 10  # the thresholds do differ
+
+
+@pytest.mark.parametrize(
+    ("kind", "score", "there"),
+    [
+        ("hit", 0.5, [True, True, False]),  # a score at the threshold counts
+        ("false alarm", 0.5, [True, True, False]),
+        ("ignored", 0.5, [True, True, False]),
+        ("ignored", None, [True, True, True]),
+        ("miss", 0.5, [False, False, True]),
+        ("miss", None, [True, True, True]),
+    ],
+)
+def test_detections_end_and_misses_begin_above_their_score(kind: Kind, score: float | None, there: list[bool]) -> None:
+    assert [Judged(kind=kind, score=score).shown_at(threshold) for threshold in (0.4, 0.5, 0.6)] == there
+
+
+def test_a_span_holds_the_chosen_threshold_also_outside_of_the_sweep() -> None:
+    assert Span.of(0.2, (0.3, 0.8)) == Span(0.2, 0.2, 0.8)
+    assert Span.of(0.5, (0.3, 0.8)) == Span(0.5, 0.3, 0.8)
+    assert Span.of(0.5, ()) == Span(0.5, 0.5, 0.5)
 
 
 def test_images_are_found_where_they_were_evaluated(case: Case) -> None:

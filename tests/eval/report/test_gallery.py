@@ -28,6 +28,7 @@ from robust.eval.report.gallery import (
     Box,
     Entry,
     Gallery,
+    Judged,
     Mode,
     Picture,
     shown_images,
@@ -141,7 +142,9 @@ def test_the_same_inputs_give_the_same_page(case: Case, gallery: Gallery) -> Non
 def test_what_the_pictures_take_in_the_page_is_not_underestimated(case: Case, gallery: Gallery) -> None:
     pictures = [entry.picture for entry in gallery.entries if entry.picture is not None]
     html = section(rendered(case, gallery)[0])
-    boxes = re.findall(r'<path class="(?:missed|alarm|hit|ignored)" d="[^"]*"><title>.*?</path>\n', html)
+    boxes = re.findall(
+        r'<path class="(?:missed|alarm|hit|ignored)" data-found="\d+" d="[^"]*"><title>.*?</path>\n', html
+    )
     assert len(boxes) == sum(len(picture.boxes) for picture in pictures)
     halos = re.findall(r'<path class="halo" d="[^"]*"/>', html)
     assert sum(map(len, (*boxes, *halos))) <= BOX_BYTES * len(boxes)
@@ -268,17 +271,18 @@ def first_changed(gallery: Gallery, **changes: object) -> Gallery:
     return gallery.model_copy(update={"entries": (entry, *gallery.entries[1:])})
 
 
-def with_counts(gallery: Gallery) -> Gallery:
+def with_more(gallery: Gallery, kind: str, number: int) -> Gallery:
+    """The gallery with more that is counted and not drawn in its first picture."""
     picture = gallery.entries[0].picture
     assert picture is not None
-    counts = {**picture.counts, "miss": 3}
-    return first_changed(gallery, picture=picture.model_copy(update={"counts": counts}))
+    undrawn = (Judged.model_validate({"kind": kind}),) * number
+    return first_changed(gallery, picture=picture.model_copy(update={"undrawn": undrawn}))
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (with_counts, "image 1 on clean has 3 missed and 1 false; the evidence has 2 and 1"),
+        (lambda g: with_more(g, "miss", 1), "image 1 on clean has 3 missed and 1 false; the evidence has 2 and 1"),
         (lambda g: first_changed(g, image_id=9), "image 9 on clean is not among the worst"),
         (lambda g: first_changed(g, variant="fog/1"), "image 1 on fog/1 is not among the worst"),
         (lambda g: g.model_copy(update={"entries": (*g.entries, g.entries[0])}), "an image is in it twice"),
@@ -308,12 +312,12 @@ def test_pictures_that_contradict_the_evidence_make_no_report(
 )
 def test_only_pictures_without_code_are_taken(data: str) -> None:
     with pytest.raises(ValidationError):
-        Picture(data=data, width=1, height=1, counts={}, boxes=())
+        Picture(data=data, width=1, height=1, boxes=())
 
 
 def entry(number: int, letters: int = 4) -> Entry:
     data = "data:image/webp;base64," + "A" * letters
-    return Entry(variant="clean", image_id=number, picture=Picture(data=data, width=1, height=1, counts={}, boxes=()))
+    return Entry(variant="clean", image_id=number, picture=Picture(data=data, width=1, height=1, boxes=()))
 
 
 def test_a_gallery_of_too_many_bytes_is_refused() -> None:
@@ -332,17 +336,10 @@ def test_pictures_of_nobody_or_of_no_mode_are_refused(about: dict[str, Any]) -> 
         Gallery(entries=(entry(1),), **about)
 
 
-def test_more_boxes_than_are_counted_are_refused() -> None:
-    with pytest.raises(ValidationError, match="more boxes of kind miss"):
-        Picture(data=DATA_URI, width=9, height=9, counts={"hit": 1}, boxes=(box("miss"),))
-
-
 def test_a_picture_with_many_boxes_says_how_many_are_not_drawn(case: Case, gallery: Gallery) -> None:
-    picture = gallery.entries[0].picture
-    assert picture is not None
-    counts = {**picture.counts, "hit": 100}
-    html = rendered(case, first_changed(gallery, picture=picture.model_copy(update={"counts": counts})))[0]
-    assert "boxes not drawn: 99" in html
+    html = rendered(case, with_more(gallery, "hit", 99))[0]
+    assert "boxes without room: 99" in html
+    assert f'data-undrawn="{" ".join(["hit:11"] * 99)}"' in html  # without a score it is there at all 11 thresholds
 
 
 @pytest.mark.parametrize("mode", ["blurred", "full", "none"])

@@ -9,16 +9,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from robust.eval.decision.decide import decide
 from robust.eval.decision.policy import read_policy
+from robust.eval.decision.study import Study
 from robust.eval.evidence.records import CandidateEvidence, Curve, Evidence
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card
 from robust.eval.report.context import ReportContext
+from robust.eval.report.gallery import Box, Entry, Gallery, Judged, Picture, Shown, shown_images
 from robust.eval.report.page_script import script
 from robust.eval.report.render import render_html
+from robust.eval.thumbnails import encode
 from tests.eval.evidence.study_builder import grid_study
 from tests.eval.evidence_builder import change_candidates
 
@@ -228,6 +232,128 @@ def test_the_baseline_comes_with_its_own_numbers_and_its_charts_are_not_the_cand
     assert not charts.is_visible()
     page.locator("#tuning-candidate").select_option("0")
     assert charts.is_visible() and rows(page, SLIDER)[0][1:] == rows(page, OPERATING)[0][1:]
+
+
+def boxes_of(one: Shown) -> tuple[Box, ...]:
+    """What the evidence counts at 0.60, and a hit that is lost and a false alarm that appears elsewhere."""
+    place = {"left": 10.0, "top": 10.0, "width": 20.0, "height": 40.0, "category": "person", "image_height": 80}
+    misses = [Box(kind="miss", **place) for _ in range(one.image.misses)]
+    alarms = [Box(kind="false alarm", score=0.65 + i / 10, **place) for i in range(one.image.false_positives)]
+    lost = [Box(kind="hit", score=0.66, **place), Box(kind="miss", score=0.66, **place)]
+    return (*misses, *alarms, *lost, Box(kind="false alarm", score=0.41, **place), Box(kind="ignored", **place))
+
+
+@pytest.fixture(scope="module")
+def pictured() -> tuple[str, Gallery]:
+    """The report with a failure gallery, of which the first picture counts two more than it draws."""
+    evidence, policy = grid_study().evidence, read_policy()
+    study, candidate = Study(evidence), named(PROPOSED)
+    stored = write_image_data()
+    entries = []
+    for one in shown_images(study, candidate, "test"):
+        drawn = boxes_of(one)
+        undrawn = () if entries else (Judged(kind="hit", score=0.9), Judged(kind="hit", score=0.69))
+        picture = Picture(data=stored, width=60, height=60, boxes=drawn, undrawn=undrawn)
+        entries.append(Entry(variant=one.variant, image_id=one.image.image_id, picture=picture))
+    gallery = Gallery(mode="full", candidate=candidate.key, split="test", threshold=0.6, entries=tuple(entries))
+    return render_html(build_context(evidence, policy, decide(evidence, policy), Card(), gallery)), gallery
+
+
+def write_image_data() -> str:
+    return encode(np.full((60, 60, 3), 90, dtype=np.uint8), 50)
+
+
+SHOTS = """() => [...document.querySelectorAll("#failure-gallery .shot")].map((shot) => {
+  const there = (box) => getComputedStyle(box).display !== "none";
+  const boxes = [...shot.querySelectorAll("path[data-found]")].filter(there);
+  const halo = shot.querySelector(".halo").getAttribute("d").split("M").length - 1;
+  return [boxes.map((box) => box.getAttribute("class")).sort(), halo, shot.querySelector(".counts").textContent];
+})"""
+STYLED = {"miss": "missed", "false alarm": "alarm", "hit": "hit", "ignored": "ignored"}
+
+
+def drawn_at(gallery: Gallery, threshold: float) -> list[list[str]]:
+    """The looks of the boxes that a picture must show, by the rule of the record."""
+    pictures = [entry.picture for entry in gallery.entries if entry.picture]
+    return [sorted(STYLED[box.kind] for box in one.boxes if box.shown_at(threshold)) for one in pictures]
+
+
+@pytest.mark.parametrize("sandboxed", [False, True])
+def test_the_boxes_of_the_gallery_follow_the_slider(
+    open_page: Open, pictured: tuple[str, Gallery], sandboxed: bool
+) -> None:
+    html, gallery = pictured
+    visit = open_page(html, sandboxed=sandboxed)
+    page = visit.framed if sandboxed else visit.page
+    written = page.evaluate(SHOTS)
+    assert [one[0] for one in written] == drawn_at(gallery, 0.6)
+    for threshold in (MOVED, 0.35, 0.8, 0.6):
+        slide(page, threshold)
+        shots = page.evaluate(SHOTS)
+        assert [one[0] for one in shots] == drawn_at(gallery, threshold)
+        assert [one[1] for one in shots] == [len(one[0]) for one in shots]
+        if threshold == 0.6:
+            assert shots == written
+            continue
+        for shot, entry in zip(shots, gallery.entries, strict=True):
+            assert entry.picture is not None
+            counts = entry.picture.counts(threshold)
+            assert shot[2].startswith(f"at {threshold:.2f}: {counts['miss']} of ")
+            assert f"missed, false alarms: {counts['false alarm']}" in shot[2]
+        assert ("boxes without room: 1" in shots[0][2]) is (threshold in {MOVED, 0.8})
+        assert ("boxes without room: 2" in shots[0][2]) is (threshold == 0.35)
+    assert visit.faults == []
+
+
+def test_the_gallery_has_a_slider_of_its_own_and_both_move_together(
+    open_page: Open, pictured: tuple[str, Gallery]
+) -> None:
+    html, gallery = pictured
+    visit = open_page(html)
+    page = visit.page
+    page.locator("#tuning-candidate").select_option("1")  # the baseline, whose boxes are not on the page
+    slide(page, MOVED)
+    assert [one[0] for one in page.evaluate(SHOTS)] == drawn_at(gallery, 0.6)
+    assert page.locator("#tuning-examples").is_hidden()
+    thresholds = named(PROPOSED).sweep.curves[0].thresholds
+    page.locator("#gallery-threshold").fill(str(thresholds.index(MOVED)))
+    assert page.locator("#tuning-threshold").input_value() == f"{MOVED:g}"
+    assert page.locator("#tuning-candidate").input_value() == "0"
+    assert page.locator("#gallery-value").text_content() == f"{MOVED:.2f}"
+    assert [one[0] for one in page.evaluate(SHOTS)] == drawn_at(gallery, MOVED)
+    page.locator("#gallery-reset").click()
+    assert page.locator("#gallery-reset").is_disabled()
+    assert [one[0] for one in page.evaluate(SHOTS)] == drawn_at(gallery, 0.6)
+    assert visit.faults == []
+
+
+def test_examples_beside_the_slider_show_each_variant_and_move_too(
+    open_page: Open, pictured: tuple[str, Gallery]
+) -> None:
+    html, gallery = pictured
+    page = open_page(html).page
+    variants = list(dict.fromkeys(entry.variant for entry in gallery.entries))
+    examples = page.locator("#tuning-examples .shot")
+    assert examples.count() == min(6, len(variants))
+    named = page.locator("#tuning-examples .shot strong").all_text_contents()
+    assert [one.rpartition(" on ")[2] for one in named] == variants[:6]
+    slide(page, MOVED)
+    first = page.locator("#failure-gallery .shot .counts").first.text_content()
+    assert examples.first.locator(".counts").text_content() == first and first is not None and "at 0.70" in first
+    ids = page.evaluate("() => [...document.querySelectorAll('[id]')].map((one) => one.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_without_scripts_the_gallery_shows_the_chosen_threshold(open_page: Open, pictured: tuple[str, Gallery]) -> None:
+    html, _ = pictured
+    page = open_page(html, java_script_enabled=False).page
+    shown, hidden = (
+        page.locator(f"#failure-gallery .shot path[data-found]{which}").count()
+        for which in (":not([display])", "[display=none]")
+    )
+    _, gallery = pictured
+    assert shown == sum(map(len, drawn_at(gallery, 0.6))) and hidden > 0
+    assert page.locator("#gallery-slider").is_hidden()
 
 
 def test_every_run_can_be_sorted_and_gates_keep_their_order(open_page: Open, report: str) -> None:
