@@ -18,7 +18,8 @@ from robust.eval.evidence.assemble import require_one_rule
 from robust.eval.evidence.findings import AuditEvidence
 from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.evidence.study import assemble_study
-from robust.eval.gallery import Drawn, Origin, draw_gallery
+from robust.eval.gallery import Drawn, draw_gallery
+from robust.eval.gallery_images import Origin
 from robust.eval.refine import refine
 from robust.eval.report.gallery import Mode
 from robust.eval.report.manifest import MANIFEST

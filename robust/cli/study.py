@@ -69,7 +69,8 @@ def draw(
         named: Experiment, runs and store that the evidence is from; None for a file, which has no predictions.
         data: The data set, where it lies elsewhere than it was evaluated.
     """
-    from robust.eval.gallery import Origin, draw_gallery
+    from robust.eval.gallery import draw_gallery
+    from robust.eval.gallery_images import Origin
     from robust.eval.report_run import Named, collect_gallery
 
     if named is None:

@@ -28,7 +28,7 @@ from robust.eval.evidence.measure import CellResult
 from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.evidence.study import EvidencePart, assemble_study
 from robust.eval.evidence.sweeping import SweepPlan
-from robust.eval.gallery import Origin, Reader
+from robust.eval.gallery_images import Origin, Reader
 from robust.eval.records import Detections, GroundTruth, Predictions
 from robust.eval.stored_cells import StoredCells
 from robust.eval.tracking import tags

@@ -20,21 +20,17 @@ from robust.datasets.images import write_image
 from robust.datasets.load import load_dataset
 from robust.errors import IntegrityError, RobustError
 from robust.eval.evidence.records import CandidateEvidence, Evidence
-from robust.eval.gallery import (
+from robust.eval.gallery import OTHER_LABELS, OTHER_RECIPE, TOO_MANY, Drawn, draw_gallery
+from robust.eval.gallery_boxes import OneImage, Span, only_images
+from robust.eval.gallery_images import (
     LABELS_ONLY,
     NO_CELLS,
     NO_PLACE,
     OTHER_DATA,
-    OTHER_LABELS,
     OTHER_NUMBERS,
-    OTHER_RECIPE,
-    TOO_MANY,
     UNREADABLE,
-    Drawn,
     Origin,
-    draw_gallery,
 )
-from robust.eval.gallery_boxes import OneImage, Span, only_images
 from robust.eval.metrics.matching import match
 from robust.eval.metrics.worst_images import worst_images
 from robust.eval.report.card import Card
