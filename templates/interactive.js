@@ -196,8 +196,22 @@
     }
   }
 
-  /** The boxes of one candidate, the first, follow the slider, and have one of their own. Returns what moves them. */
-  function moveGallery(candidate, moveTo) {
+  /** The pictures of a candidate: those in its section, and for the first one those outside of any. */
+  function picturesOf(number) {
+    const home = (figure) => figure.closest("[data-candidate]")?.dataset.candidate ?? "0";
+    return [...document.querySelectorAll(".shot")].filter((figure) => home(figure) === number);
+  }
+
+  /** Show the boxes of every candidate at its chosen threshold: paper shows what was written. */
+  function boxesAsWritten(candidates) {
+    candidates.forEach((candidate, i) => {
+      if (candidate.chosen === null) return;
+      picturesOf(String(i)).forEach((figure) => moveBoxes(figure, candidate.chosen, candidate));
+    });
+  }
+
+  /** The slider of the gallery, which shows boxes of the first candidate. Returns what tells it the threshold. */
+  function makeGallerySlider(candidate, moveTo) {
     const part = document.getElementById("gallery-slider");
     if (!part || candidate.chosen === null) return () => {};
     const examples = document.getElementById("tuning-examples");
@@ -205,24 +219,17 @@
       document.getElementById(id),
     );
     makeExamples(examples);
-    const figures = [...document.querySelectorAll(".shot")];
     [slider.min, slider.max, slider.step] = ["0", String(candidate.thresholds.length - 1), "1"];
     slider.addEventListener("input", () => moveTo(Number(slider.value)));
     reset.addEventListener("click", () => moveTo(candidate.chosen));
-    let current = candidate.chosen;
-    const draw = (place) => figures.forEach((figure) => moveBoxes(figure, place, candidate));
-    window.addEventListener("beforeprint", () => draw(candidate.chosen)); // paper shows what was written
-    window.addEventListener("afterprint", () => draw(current));
     part.hidden = false;
     return (place) => {
       examples.hidden = place === null;
       if (place === null) return; // another candidate is looked at: its boxes are not here
-      current = place;
       slider.value = String(place);
       value.textContent = local(candidate.thresholds[place]);
       slider.setAttribute("aria-valuetext", value.textContent);
       reset.disabled = place === candidate.chosen;
-      draw(place);
     };
   }
 
@@ -233,7 +240,7 @@
     const sections = [...document.querySelectorAll("[data-candidate]")];
     const sortAgain = makeSortable(table);
     let current = candidates[0];
-    const showBoxes = moveGallery(candidates[0], (at) => {
+    const tellGallery = makeGallerySlider(candidates[0], (at) => {
       if (current !== candidates[0]) {
         select.value = "0";
         choose();
@@ -260,7 +267,8 @@
       table.tBodies[0].replaceChildren();
       sortAgain(current.cells.map((cell) => cellRow(cell, at, current.chosen)));
       markCharts(sections.find((one) => one.dataset.candidate === select.value), threshold, current.thresholds);
-      showBoxes(current === candidates[0] ? at : null);
+      tellGallery(current === candidates[0] ? at : null);
+      if (current.chosen !== null) picturesOf(select.value).forEach((figure) => moveBoxes(figure, at, current));
     }
 
     function toChosen() {
@@ -284,6 +292,8 @@
     select.addEventListener("change", choose);
     slider.addEventListener("input", show);
     reset.addEventListener("click", toChosen);
+    window.addEventListener("beforeprint", () => boxesAsWritten(candidates));
+    window.addEventListener("afterprint", show);
     choose();
     part.hidden = false;
   }

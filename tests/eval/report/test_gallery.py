@@ -33,8 +33,8 @@ from robust.eval.report.gallery import (
     Picture,
     shown_images,
 )
-from robust.eval.report.gallery_section import box_words
 from robust.eval.report.render import render_html, render_markdown
+from robust.eval.report.shots import box_words
 from tests.eval.evidence_builder import build_evidence
 from tests.eval.gallery_case import NIGHT, Case, build_case
 from tests.eval.report.test_render import HOSTILE, Page
