@@ -16,6 +16,7 @@ import click
 
 from robust import __version__
 from robust.cli.failures import INTERRUPTED, explain
+from robust.cli.repeated import StrictGroup
 from robust.errors import UnknownName
 
 COMMANDS = {
@@ -37,7 +38,7 @@ COMMANDS = {
 """Each command with its line of help, in the order of use; ``robust/cli/<name>.py`` holds ``<name>_command``."""
 
 
-class CommandGroup(click.Group):
+class CommandGroup(StrictGroup):
     """Loads a command when it is used, and turns known failures into short messages and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -11,6 +11,7 @@ import click
 from robust.cli import options
 from robust.cli.output import echo_json, echo_table
 from robust.cli.progress import Progress
+from robust.cli.repeated import StrictGroup
 from robust.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _images = click.option(
 )
 
 
-@click.group("data")
+@click.group("data", cls=StrictGroup)
 def data_command() -> None:
     """Check, draw and convert data sets.
 

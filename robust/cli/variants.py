@@ -11,6 +11,7 @@ import click
 from robust.cli import options
 from robust.cli.output import echo_json, echo_table
 from robust.cli.progress import Progress
+from robust.cli.repeated import StrictGroup
 
 if TYPE_CHECKING:
     from robust.corruptions.catalogue import SuiteFileEntry
@@ -19,7 +20,7 @@ _data = click.argument("source", metavar="DATA", type=click.Path(path_type=Path)
 _seed = click.option("--seed", default=0, show_default=True, help="Same seed, same pixels.")
 
 
-@click.group("variants")
+@click.group("variants", cls=StrictGroup)
 def variants_command() -> None:
     """List, preview and build corrupted data sets.
 

@@ -32,7 +32,7 @@ HEAVY = (
     "rich",
     "pandas",
 )
-SHELL_MODULES = {"failures", "options", "output", "predictions", "progress", "study"}
+SHELL_MODULES = {"failures", "options", "output", "predictions", "progress", "repeated", "study"}
 
 
 @pytest.fixture
@@ -201,6 +201,27 @@ def test_options_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     runner.invoke(robust, ["doctor"], env={"MLFLOW_TRACKING_URI": "sqlite:///theirs.db", "ROBUST_TRACKING_URI": "x"})
     runner.invoke(robust, ["doctor", "--tracking-uri", "flag"], env={"ROBUST_TRACKING_URI": "x"})
     assert seen == ["sqlite:///mlflow.db", "sqlite:///theirs.db", "x", "flag"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["eval", "--data", "d.yaml", "--suite", "core", "--suite=weather"],
+        ["variants", "preview", "d.yaml", "--suite", "core", "--suite", "weather", "-o", "sheet.png"],
+    ],
+)
+def test_an_option_for_one_value_is_refused_when_it_is_given_two(given: list[str]) -> None:
+    done = CliRunner().invoke(robust, given)
+    assert done.exit_code == 2
+    assert "--suite was given 2 times." in done.stderr and "include: [core, weather]" in done.stderr
+
+
+def test_options_for_several_values_and_flags_may_be_repeated() -> None:
+    done = CliRunner().invoke(
+        robust, ["eval", "--data", "d.yaml", "--severity", "1", "--severity", "2", "--json", "--json"]
+    )
+    assert "times" not in done.stderr
+    assert CliRunner().invoke(robust, ["sweep", "--help", "--help"]).exit_code == 0
 
 
 def test_python_m_robust_is_the_same_program() -> None:
