@@ -332,6 +332,10 @@ def test_charts_and_pictures_are_painted_with_the_colours_of_the_page(tmp_path: 
     pictures = [head for head, _ in found if b"/Subtype /Image" in head and b"/Width 320" in head]
     assert len(pictures) == sum(entry.picture is not None for entry in gallery.entries) == 4
     assert not any(b"/Interpolate true" in head for head in pictures)
+    if shutil.which("pdftotext") is not None:
+        told = subprocess.run(["pdftotext", str(made.pdf), "-"], capture_output=True, text=True, check=True).stdout
+        folded = ("night/4: 2 pictures", "Names and counts", "Versions", "Recipes of the variants")
+        assert [one for one in folded if one not in told] == []  # what is folded on a screen keeps its heading on paper
 
 
 @pytest.mark.slow
