@@ -6,7 +6,8 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from robust.corruptions.records import CLEAN
@@ -23,11 +24,15 @@ from robust.eval.evidence.records import CandidateEvidence, Evidence
 from robust.eval.evidence.replicates import replicates_to_bytes
 from robust.eval.evidence.study import EvidencePart
 from robust.eval.evidence.sweeping import SweepPlan
+from robust.eval.flip_pictures import draw_flips
+from robust.eval.gallery import Drawn
+from robust.eval.gallery_images import Origin
 from robust.eval.metrics.matching import match
 from robust.eval.metrics.records import OperatingPoint
 from robust.eval.metrics.resampling import Resampling
 from robust.eval.metrics.threshold_costs import ThresholdCosts, threshold_costs
 from robust.eval.metrics.thresholds import SWEEP_IOU
+from robust.eval.report.gallery import Gallery, Mode
 from robust.eval.report.tuning_cells import TuningSubject
 from robust.eval.report.tuning_render import tuning_documents
 from robust.eval.selection import find_evaluations
@@ -49,6 +54,8 @@ class Swept:
         point: Counts at the chosen threshold on that split, clean; None when no threshold was chosen.
         evidence: That the candidate belongs to, with the new sweep.
         costs: What other thresholds would cost, on the clean images of the choosing and of the judging split.
+        pictures: Split -> names and pictures of the images that flip in it; none where none were asked for.
+        trouble: Why pictures are missing, in full: it may name paths of this machine.
     """
 
     run_id: str
@@ -57,14 +64,35 @@ class Swept:
     point: OperatingPoint | None
     evidence: Evidence
     costs: tuple[ThresholdCosts, ...]
+    pictures: Mapping[str, Gallery] = field(default_factory=dict)
+    trouble: tuple[str, ...] = ()
 
     def subject(self, name: str) -> TuningSubject:
         """What the tuning report is made of, under that name."""
-        return TuningSubject(name, self.run_id, self.evidence, self.candidate, self.costs)
+        return TuningSubject(name, self.run_id, self.evidence, self.candidate, self.costs, self.pictures)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Which pictures the tuning reports show, of images that flip between neighbouring thresholds.
+
+    Attributes:
+        mode: ``none``: names only; ``blurred``: people are made unrecognisable; ``full``: pictures as they are.
+        data: The data set, where it no longer lies at the place it was evaluated from.
+    """
+
+    mode: Mode = "blurred"
+    data: Path | None = None
 
 
 def sweep_evaluations(
-    store: Store, plan: SweepPlan, *, experiment: str | None, run_ids: Sequence[str], output: Path | None = None
+    store: Store,
+    plan: SweepPlan,
+    *,
+    experiment: str | None,
+    run_ids: Sequence[str],
+    output: Path | None = None,
+    pictures: Pictures | None = None,
 ) -> tuple[Swept, ...]:
     """Sweep every evaluation, log the result to its run, and write it to a folder if one is given.
 
@@ -74,9 +102,10 @@ def sweep_evaluations(
         experiment: All evaluations of it.
         run_ids: Training or evaluation runs.
         output: Folder for the tuning report of all of them, and one sub-folder each candidate.
+        pictures: Of images that flip; None reads no image and no name of one.
     """
     runs = find_evaluations(store, experiment=experiment, run_ids=run_ids)
-    done = [_sweep_one(store, run, plan) for run in runs]
+    done = [_sweep_one(store, run, plan, pictures) for run in runs]
     if output is not None:
         names = unique_names([swept.candidate for swept, _ in done], [swept.run_id for swept, _ in done])
         for (_, files), name in zip(done, names, strict=True):
@@ -85,13 +114,17 @@ def sweep_evaluations(
     return tuple(swept for swept, _ in done)
 
 
-def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan) -> tuple[Swept, dict[str, bytes]]:
+def _sweep_one(
+    store: Store, run: RunInfo, plan: SweepPlan, pictures: Pictures | None
+) -> tuple[Swept, dict[str, bytes]]:
     """Sweep one evaluation and log the files to its run."""
-    after, costs = _swept_part(store, run, plan)
+    after, costs, drawn = _swept_part(store, run, plan, pictures)
     (candidate,) = after.evidence.candidates
     judged = candidate.judged_on
     point = chosen_point(candidate, judged, CLEAN)
-    swept = Swept(run.run_id, candidate, judged, point, after.evidence, costs)
+    galleries = {split: one.gallery for split, one in drawn.items()}
+    trouble = tuple(dict.fromkeys(text for one in drawn.values() for text in one.trouble))
+    swept = Swept(run.run_id, candidate, judged, point, after.evidence, costs, galleries, trouble)
     files = {**sweep_files(after.evidence, candidate), **tuning_documents([swept.subject(candidate.name)])}
     stored = {**files, **({"replicates.parquet": replicates_to_bytes(after.replicates)} if after.replicates else {})}
     manifest = _manifest(store, run, stored)
@@ -105,18 +138,28 @@ def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan) -> tuple[Swept, dict
     return swept, files
 
 
-def _swept_part(store: Store, run: RunInfo, plan: SweepPlan) -> tuple[EvidencePart, tuple[ThresholdCosts, ...]]:
-    """The evaluation with its cells swept anew, and with the rates at the new threshold among its replicates."""
+def _swept_part(
+    store: Store, run: RunInfo, plan: SweepPlan, pictures: Pictures | None
+) -> tuple[EvidencePart, tuple[ThresholdCosts, ...], dict[str, Drawn]]:
+    """The evaluation with its cells swept anew, and with the rates at the new threshold among its replicates.
+
+    Beside it, what other thresholds would cost on clean images, and the images that flip, by split.
+    """
     part = read_part(store, run)
     (before,) = part.evidence.candidates
     with stored_cells(store, run, before) as cells:
         sweep, rates = sweep_cells(cells.all(), cells.clean(plan.chosen_on), plan, part.evidence.resampling)
         splits = dict.fromkeys((plan.chosen_on, before.judged_on))
         clean = [cell for cell in map(cells.clean, splits) if cell is not None]
-    costs = clean_costs(clean, plan, part.evidence.resampling, sweep.choice.threshold)
-    after = before.model_copy(update={"sweep": sweep})
+        costs = clean_costs(clean, plan, part.evidence.resampling, sweep.choice.threshold)
+        after = before.model_copy(update={"sweep": sweep})
+        drawn = {}
+        if pictures is not None:
+            places = {fingerprint: Path(source) for fingerprint, source in store.data_sources(run.run_id).items()}
+            origin = Origin(pictures.data, places, lambda _: nullcontext(cells))
+            drawn = {one.split: draw_flips(part.evidence, after, one, pictures.mode, origin) for one in costs}
     replicates = part.replicates.with_values(rates) if part.replicates else None
-    return EvidencePart(part.evidence.model_copy(update={"candidates": (after,)}), replicates), costs
+    return EvidencePart(part.evidence.model_copy(update={"candidates": (after,)}), replicates), costs, drawn
 
 
 def clean_costs(

@@ -150,9 +150,14 @@ class Gallery(Record):
         pictures = [entry.picture for entry in self.entries if entry.picture is not None]
         if pictures and (self.mode == "none" or self.candidate is None or self.threshold is None):
             raise ValueError("there are pictures, but not of which kind, of whom or at which threshold")
-        if sum(picture.page_bytes for picture in pictures) > MAX_PICTURE_BYTES:
+        if self.page_bytes > MAX_PICTURE_BYTES:
             raise ValueError(f"the pictures take more than {MAX_PICTURE_BYTES:,} bytes")
         return self
+
+    @property
+    def page_bytes(self) -> int:
+        """What its pictures take in the page, about."""
+        return sum(entry.picture.page_bytes for entry in self.entries if entry.picture is not None)
 
     def to_json(self) -> str:
         """Canonical JSON text: two-space indent, fields in their declared order, one trailing newline."""

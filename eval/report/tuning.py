@@ -12,6 +12,7 @@ from robust.eval.decision.claims import listed, plural
 from robust.eval.evidence.records import Curve
 from robust.eval.report import tuning_tables as tables
 from robust.eval.report.context import Code, Fact, Table, map_text, printable
+from robust.eval.report.flips import FlipGallery, flip_gallery, flip_tables
 from robust.eval.report.tuning_cells import TuningSubject
 from robust.eval.report.tuning_charts import ChartGroup, clean_groups, variant_groups
 from robust.eval.report.tuning_data import script_data
@@ -73,6 +74,7 @@ class TuningSection:
     thresholds: Table
     costs: tuple[Table, ...]
     flips: tuple[Table, ...]
+    flip_gallery: FlipGallery
     guarantees: Table
     opinions: Table
     opinion_facts: tuple[Fact, ...]
@@ -146,7 +148,8 @@ def _section(
         clean=clean_groups(subject, mark),
         thresholds=tables.threshold_table(subject, mark),
         costs=tuple(tables.cost_table(subject, split, mark) for split in splits),
-        flips=tables.flip_tables(subject, mark),
+        flips=flip_tables(subject, mark),
+        flip_gallery=flip_gallery(subject, mark),
         guarantees=tables.guarantee_table(subject, mark),
         opinions=tables.opinion_table(subject, mark),
         opinion_facts=tables.opinion_facts(subject),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from robust.eval.decision.claims import bounded, plural
@@ -14,11 +14,13 @@ from robust.eval.metrics.records import OperatingPoint
 from robust.eval.metrics.threshold_costs import COARSE, ThresholdCosts, shown_thresholds
 from robust.eval.metrics.thresholds import operating_point
 from robust.eval.report.context import Cell
+from robust.eval.report.gallery import Gallery
 from robust.eval.report.view import NOT_MEASURED
 
 RATES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "fppi": "False positives per image"}
 """Field of an operating point -> its heading."""
 NO_INTERVALS = "no intervals were computed"
+ELSEWHERE = "Pictures are in the document of each candidate, in a folder of its name."
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class TuningSubject:
         evidence: That it belongs to.
         candidate: With its sweep.
         costs: What other thresholds would cost, a record for each split that was compared.
+        pictures: Split -> names and pictures of the images that flip in it.
     """
 
     name: str
@@ -38,6 +41,18 @@ class TuningSubject:
     evidence: Evidence
     candidate: CandidateEvidence
     costs: tuple[ThresholdCosts, ...] = ()
+    pictures: Mapping[str, Gallery] = field(default_factory=dict)
+
+    def without_pictures(self) -> TuningSubject:
+        """The same with the names of images alone."""
+        named = {
+            split: Gallery(
+                note=ELSEWHERE if gallery.mode != "none" else "",
+                entries=tuple(entry.model_copy(update={"picture": None}) for entry in gallery.entries),
+            )
+            for split, gallery in self.pictures.items()
+        }
+        return replace(self, pictures=named)
 
     @property
     def title(self) -> str:
@@ -114,6 +129,11 @@ class TuningSubject:
         corruption, _, severity = curve.variant.partition("/")
         others = [c.variant.partition("/") for c in self.curves if c.split == curve.split]
         return not severity or int(severity) == max(int(s) for c, _, s in others if c == corruption and s)
+
+
+def signed_count(change: int) -> str:
+    """``+3``, ``-1,200`` or ``0``."""
+    return f"{change:+,}" if change else "0"
 
 
 def nearest(thresholds: Sequence[float], wanted: float, within: float) -> int | None:

@@ -32,20 +32,22 @@ def tuning_documents(subjects: Sequence[TuningSubject], *, limit: int = MAX_HTML
     """``tuning.html``, ``tuning.md`` and ``tuning.csv``.
 
     The HTML gives up curves of variants first and sections last until it fits the limit, and says so; the CSV holds
-    everything.
+    everything. Pictures are in the document of a single candidate, and do not count.
 
     Args:
         subjects: Candidates, each with a name of its own.
-        limit: Bytes of the HTML.
+        limit: Bytes of the HTML without pictures.
 
     Raises:
         UsageError: there is no candidate.
     """
     subjects = sorted(subjects, key=lambda s: s.candidate.role == "baseline")  # candidates first, in the order given
+    subjects = [subject.without_pictures() for subject in subjects] if len(subjects) > 1 else subjects
+    pictures = sum(gallery.page_bytes for subject in subjects for gallery in subject.pictures.values())
     for extent in EXTENTS:
         context = build_tuning(subjects, extent)
         html = render_tuning_html(context).encode("utf-8")
-        if len(html) <= limit:
+        if len(html) <= limit + pictures:
             break
     return {
         "tuning.html": html,

@@ -9,7 +9,7 @@ from robust.eval.decision.records import Estimate
 from robust.eval.evidence.records import Curve
 from robust.eval.metrics.records import ThresholdConstraints
 from robust.eval.metrics.threshold_certainty import ERROR
-from robust.eval.metrics.threshold_costs import Flips, ThresholdCost, ThresholdCosts
+from robust.eval.metrics.threshold_costs import ThresholdCost
 from robust.eval.report.context import Cell, Fact, Row, Table
 from robust.eval.report.tuning_cells import (
     RATES,
@@ -19,6 +19,7 @@ from robust.eval.report.tuning_cells import (
     point_at,
     rate_at,
     rate_cells,
+    signed_count,
     size_words,
 )
 from robust.eval.report.view import NOT_MEASURED, threshold_text, whole
@@ -244,7 +245,7 @@ def cost_table(subject: TuningSubject, split: str | None, mark: str) -> Table:
 
 def _cost_cells(curve: Curve, chosen: int, other: int, cost: ThresholdCost | None) -> tuple[Cell, ...]:
     here, there = point_at(curve, chosen), point_at(curve, other)
-    cells = [Cell(_count(getattr(there, n) - getattr(here, n)), "number") for n in ("tp", "fp", "fn")]
+    cells = [Cell(signed_count(getattr(there, n) - getattr(here, n)), "number") for n in ("tp", "fp", "fn")]
     for rate in ("recall", "precision", "f1", "fppi"):
         a, b = getattr(there, rate), getattr(here, rate)
         plain = Estimate.of(None if a is None or b is None else a - b)
@@ -253,10 +254,6 @@ def _cost_cells(curve: Curve, chosen: int, other: int, cost: ThresholdCost | Non
         words = f"{signed(value)} {ends}" if value.value is not None else value.missing
         cells.append(Cell(words, "number" if value.value is not None else "missing"))
     return tuple(cells)
-
-
-def _count(change: int) -> str:
-    return f"{change:+,}" if change else "0"
 
 
 def opinion_table(subject: TuningSubject, mark: str) -> Table:
@@ -332,30 +329,3 @@ def opinion_facts(subject: TuningSubject) -> tuple[Fact, ...]:
         )
     facts += [Fact(f"Highest floor over the variants of {one.split}", one.reason) for one in sweep.max_min]
     return tuple(facts)
-
-
-def flip_tables(subject: TuningSubject, mark: str) -> tuple[Table, ...]:
-    """Images that change from the chosen threshold to one below and one above it."""
-    return tuple(_flip_table(costs, flips, mark) for costs in subject.costs for flips in costs.flips)
-
-
-def _flip_table(costs: ThresholdCosts, flips: Flips, mark: str) -> Table:
-    there = threshold_text(flips.threshold)
-    lower = flips.threshold < costs.chosen
-    caption = (
-        f"From {threshold_text(costs.chosen)} to {there}, clean images of {costs.split}: boxes "
-        f"{'appear' if lower else 'disappear'} in {flips.n_changed:,} of {plural(costs.n_images, 'image')}; "
-        f"{'the' if flips.n_changed > len(flips.images) else 'all'} {len(flips.images)} with most of them. Counted, "
-        "so there is no interval."
-    )
-    rows = tuple(
-        Row(
-            f"image {one.image_id}",
-            (whole(one.n_objects), Cell(_count(one.tp), "number"), Cell(_count(one.fp), "number")),
-        )
-        for one in flips.images
-    )
-    empty = f"No image of {costs.split} changes from {threshold_text(costs.chosen)} to {there}."
-    return Table(
-        f"{mark}-flips-{costs.split}-{there}", caption, ("Image", "Objects", "Hits", "False alarms"), rows, empty
-    )

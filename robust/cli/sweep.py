@@ -36,6 +36,15 @@ _THRESHOLD = click.FloatRange(0, 1)
     show_default=True,
     help="How often the certificate may be wrong.",
 )
+@click.option(
+    "--thumbnails",
+    type=click.Choice(["none", "blurred", "full"]),
+    default="blurred",
+    show_default=True,
+    help="Pictures for -o of images that change between thresholds: none, with people made unrecognisable, or as they "
+    "are (personal data).",
+)
+@options.data
 @options.output
 @options.tracking_uri
 @options.as_json
@@ -52,22 +61,32 @@ def sweep_command(
     No model is run. The threshold is chosen on val (highest F1, or highest recall under the given limits) and reported
     on test and on every variant, all with 95 % intervals. Table, JSON, picture and tuning report go to the evaluation
     runs. -o writes the tuning report of all candidates, tuning.html, with a slider that moves the threshold on every
-    variant at once, and the files of each candidate to a folder of its name. --json prints everything, also how sure
-    the choice is and what the images can certify.
+    variant at once, and the files of each candidate to a folder of its name. Its pictures need the images, which are
+    looked for where they were evaluated, or where --data says; people in them are blurred. --json prints everything,
+    also how sure the choice is and what the images can certify.
     """
     from robust.eval.evidence.sweeping import SweepPlan
     from robust.eval.metrics.records import ThresholdConstraints
-    from robust.eval.sweep import sweep_evaluations
+    from robust.eval.sweep import Pictures, sweep_evaluations
     from robust.eval.tracking.store import Store
 
     limits = ThresholdConstraints(**{name: given[name] for name in ("min_precision", "max_fppi", "min_recall")})
     plan = SweepPlan(given["start"], given["stop"], given["step"], limits, risk=given["risk"], error=given["error"])
-    swept = sweep_evaluations(Store.open(tracking_uri), plan, experiment=experiment, run_ids=run_ids, output=output)
+    swept = sweep_evaluations(
+        Store.open(tracking_uri),
+        plan,
+        experiment=experiment,
+        run_ids=run_ids,
+        output=output,
+        pictures=None if output is None else Pictures(given["thumbnails"], given["data"]),
+    )
     if as_json:
         echo_json([{"run_id": s.run_id, "name": s.candidate.name, "sweep": s.candidate.sweep} for s in swept])
     else:
         _show(swept)
     if output is not None:
+        for reason in dict.fromkeys(text for one in swept for text in one.trouble):
+            click.echo(f"Pictures are missing: {reason}", err=True)
         click.echo(f"Written to {output / 'tuning.html'}", err=True)
 
 

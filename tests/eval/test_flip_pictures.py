@@ -1,13 +1,19 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from robust.cli import robust
 from robust.errors import IntegrityError
 from robust.eval.flip_pictures import MAX_FLIP_BYTES, PICTURED, draw_flips
-from robust.eval.gallery_images import NO_CELLS, Origin
+from robust.eval.gallery_images import NO_CELLS, UNREADABLE, Origin
 from robust.eval.metrics.threshold_costs import FlippedImage, Flips, ThresholdCosts
 from robust.eval.report.gallery import Mode
-from tests.eval.gallery_case import THRESHOLD, Case, build_case
+from robust.eval.tracking.store import Store
+from tests.eval.gallery_case import THRESHOLD, Case, build_case, log
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +73,41 @@ def test_other_predictions_than_were_swept_are_refused(case: Case) -> None:
     other = costs((0.1, (BELOW.model_copy(update={"tp": 2}),)))
     with pytest.raises(IntegrityError, match=r"predictions of clean are not those[^\n]*\nImage 1 has other counts"):
         draw_flips(case.evidence, case.candidate, other, "blurred", case.origin)
+
+
+def test_the_command_shows_the_images_that_flip_and_reads_none_unless_it_writes_a_folder(
+    tmp_path: Path, new_store: Callable[[Path], Store]
+) -> None:
+    case = build_case(tmp_path / "case")
+    store = new_store(tmp_path / "store")
+    log(case, store)
+    moved = case.data.parent.rename(tmp_path / "moved") / case.data.name
+
+    def swept(*more: object) -> tuple[str, str]:
+        """The document of the candidate, without what stands before its content, and what was told."""
+        named = [
+            "sweep",
+            "--experiment",
+            "measured",
+            "--tracking-uri",
+            store.tracking_uri,
+            "--from",
+            "0.5",
+            "--to",
+            "0.95",
+        ]
+        done = CliRunner().invoke(robust, [*named, *map(str, more)])
+        assert done.exit_code == 0, done.output
+        page = tmp_path / "out" / case.candidate.name / "tuning.html"
+        return page.read_text(encoding="utf-8").partition("<main>")[2] if page.exists() else "", done.stderr
+
+    page, told = swept()
+    assert page == "" and "Pictures" not in told
+    page, told = swept("-o", tmp_path / "out")
+    assert "Pictures are missing: " in told and "street.png" not in page and "<image href" not in page
+    assert UNREADABLE in page
+    page, told = swept("-o", tmp_path / "out", "--data", moved, "--thumbnails", "full")
+    assert "Pictures are missing" not in told
+    assert "street.png (image 1)" in page and page.count("<image href") == 2
+    page, told = swept("-o", tmp_path / "out", "--data", moved, "--thumbnails", "none")
+    assert "street.png (image 1)" in page and "<image href" not in page

@@ -22,10 +22,13 @@ from robust.eval.report.context import ReportContext
 from robust.eval.report.gallery import Box, Entry, Gallery, Judged, Picture, Shown, shown_images
 from robust.eval.report.page_script import script
 from robust.eval.report.render import render_html
+from robust.eval.report.tuning import build_tuning
+from robust.eval.report.tuning_render import render_tuning_html
 from robust.eval.thumbnails import encode
 from tests.eval.evidence.study_builder import grid_study
 from tests.eval.evidence_builder import change_candidates
 
+from .test_flips import subject_with_pictures
 from .test_render import HOSTILE
 
 if TYPE_CHECKING:
@@ -354,6 +357,27 @@ def test_without_scripts_the_gallery_shows_the_chosen_threshold(open_page: Open,
     _, gallery = pictured
     assert shown == sum(map(len, drawn_at(gallery, 0.6))) and hidden > 0
     assert page.locator("#gallery-slider").is_hidden()
+
+
+def test_pictures_of_a_tuning_report_follow_its_slider_and_paper_shows_what_was_written(
+    open_page: Open, tmp_path: Path
+) -> None:
+    subject = subject_with_pictures()
+    assert subject.chosen is not None
+    visit = open_page(render_tuning_html(build_tuning([subject])))
+    alarms = visit.page.locator(".shot .alarm[data-found]")
+    hidden = "(boxes) => boxes.map((box) => box.getAttribute('display') === 'none')"
+    written = [subject.chosen > 0.55] * 2
+    assert alarms.evaluate_all(hidden) == written
+    for threshold, expected in ((0.5, [False] * 2), (0.56, [True] * 2), (0.55, [False] * 2)):
+        slide(visit.page, threshold)
+        assert alarms.evaluate_all(hidden) == expected, threshold
+    slide(visit.page, 0.5 if subject.chosen > 0.55 else 0.7)
+    visit.page.evaluate("() => window.dispatchEvent(new Event('beforeprint'))")
+    assert alarms.evaluate_all(hidden) == written
+    visit.page.evaluate("() => window.dispatchEvent(new Event('afterprint'))")
+    assert alarms.evaluate_all(hidden) == [not one for one in written]
+    assert visit.faults == []
 
 
 def test_every_run_can_be_sorted_and_gates_keep_their_order(open_page: Open, report: str) -> None:
