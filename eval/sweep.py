@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robust.corruptions.records import CLEAN
@@ -28,6 +28,7 @@ from robust.eval.metrics.records import OperatingPoint
 from robust.eval.metrics.resampling import Resampling
 from robust.eval.metrics.threshold_costs import ThresholdCosts, threshold_costs
 from robust.eval.metrics.thresholds import SWEEP_IOU
+from robust.eval.report.catalogue import ENGLISH
 from robust.eval.report.tuning_cells import TuningSubject
 from robust.eval.report.tuning_render import tuning_documents
 from robust.eval.selection import find_evaluations
@@ -49,6 +50,7 @@ class Swept:
         point: Counts at the chosen threshold on that split, clean; None when no threshold was chosen.
         evidence: That the candidate belongs to, with the new sweep.
         costs: What other thresholds would cost, on the clean images of the choosing and of the judging split.
+        untranslated: Texts of the tuning reports that show it, where they stayed English in another language.
     """
 
     run_id: str
@@ -57,6 +59,7 @@ class Swept:
     point: OperatingPoint | None
     evidence: Evidence
     costs: tuple[ThresholdCosts, ...]
+    untranslated: tuple[str, ...] = ()
 
     def subject(self, name: str) -> TuningSubject:
         """What the tuning report is made of, under that name."""
@@ -64,7 +67,13 @@ class Swept:
 
 
 def sweep_evaluations(
-    store: Store, plan: SweepPlan, *, experiment: str | None, run_ids: Sequence[str], output: Path | None = None
+    store: Store,
+    plan: SweepPlan,
+    *,
+    experiment: str | None,
+    run_ids: Sequence[str],
+    output: Path | None = None,
+    lang: str = ENGLISH,
 ) -> tuple[Swept, ...]:
     """Sweep every evaluation, log the result to its run, and write it to a folder if one is given.
 
@@ -74,25 +83,29 @@ def sweep_evaluations(
         experiment: All evaluations of it.
         run_ids: Training or evaluation runs.
         output: Folder for the tuning report of all of them, and one sub-folder each candidate.
+        lang: Language of the tuning reports, those of the runs included; tables and JSON stay English.
     """
     runs = find_evaluations(store, experiment=experiment, run_ids=run_ids)
-    done = [_sweep_one(store, run, plan) for run in runs]
+    done = [_sweep_one(store, run, plan, lang) for run in runs]
+    together: tuple[str, ...] = ()
     if output is not None:
         names = unique_names([swept.candidate for swept, _ in done], [swept.run_id for swept, _ in done])
         for (_, files), name in zip(done, names, strict=True):
             write_together(files, output / folder_name(name))
-        write_tuning([swept.subject(name) for (swept, _), name in zip(done, names, strict=True)], output)
-    return tuple(swept for swept, _ in done)
+        subjects = [swept.subject(name) for (swept, _), name in zip(done, names, strict=True)]
+        together = write_tuning(subjects, output, lang=lang).untranslated
+    return tuple(replace(swept, untranslated=(*swept.untranslated, *together)) for swept, _ in done)
 
 
-def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan) -> tuple[Swept, dict[str, bytes]]:
+def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan, lang: str) -> tuple[Swept, dict[str, bytes]]:
     """Sweep one evaluation and log the files to its run."""
     after, costs = _swept_part(store, run, plan)
     (candidate,) = after.evidence.candidates
     judged = candidate.judged_on
     point = chosen_point(candidate, judged, CLEAN)
     swept = Swept(run.run_id, candidate, judged, point, after.evidence, costs)
-    files = {**sweep_files(after.evidence, candidate), **tuning_documents([swept.subject(candidate.name)])}
+    documents = tuning_documents([swept.subject(candidate.name)], lang=lang)
+    files = {**sweep_files(after.evidence, candidate), **documents.contents}
     stored = {**files, **({"replicates.parquet": replicates_to_bytes(after.replicates)} if after.replicates else {})}
     manifest = _manifest(store, run, stored)
     with tempfile.TemporaryDirectory(prefix="robust-") as folder:
@@ -102,7 +115,7 @@ def _sweep_one(store: Store, run: RunInfo, plan: SweepPlan) -> tuple[Swept, dict
         (Path(folder) / "manifest.json").write_bytes(manifest)
         store.log_file(run.run_id, Path(folder) / "manifest.json", FOLDER)
     store.log_metrics(run.run_id, flat_metrics(candidate))
-    return swept, files
+    return replace(swept, untranslated=documents.untranslated), files
 
 
 def _swept_part(store: Store, run: RunInfo, plan: SweepPlan) -> tuple[EvidencePart, tuple[ThresholdCosts, ...]]:

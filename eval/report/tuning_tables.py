@@ -341,12 +341,12 @@ def flip_tables(subject: TuningSubject, mark: str) -> tuple[Table, ...]:
 
 def _flip_table(costs: ThresholdCosts, flips: Flips, mark: str) -> Table:
     there = threshold_text(flips.threshold)
-    lower = flips.threshold < costs.chosen
+    lower, n = flips.threshold < costs.chosen, len(flips.images)
+    listing = f"the {n} with most of them" if flips.n_changed > n else f"all {n} with most of them"
     caption = (
         f"From {threshold_text(costs.chosen)} to {there}, clean images of {costs.split}: boxes "
-        f"{'appear' if lower else 'disappear'} in {flips.n_changed:,} of {plural(costs.n_images, 'image')}; "
-        f"{'the' if flips.n_changed > len(flips.images) else 'all'} {len(flips.images)} with most of them. Counted, "
-        "so there is no interval."
+        f"{'appear' if lower else 'disappear'} in {flips.n_changed:,} of {plural(costs.n_images, 'image')}; {listing}. "
+        "Counted, so there is no interval."
     )
     rows = tuple(
         Row(

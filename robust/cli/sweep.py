@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from robust.cli import options
-from robust.cli.output import bounded_text, echo_json, echo_table
+from robust.cli.output import bounded_text, echo_json, echo_table, echo_untranslated
 
 _THRESHOLD = click.FloatRange(0, 1)
 
@@ -36,12 +36,15 @@ _THRESHOLD = click.FloatRange(0, 1)
     show_default=True,
     help="How often the certificate may be wrong.",
 )
+@options.lang
 @options.output
 @options.tracking_uri
 @options.as_json
 def sweep_command(
+    *,
     run_ids: tuple[str, ...],
     experiment: str | None,
+    lang: str,
     output: Path | None,
     tracking_uri: str,
     as_json: bool,
@@ -52,8 +55,9 @@ def sweep_command(
     No model is run. The threshold is chosen on val (highest F1, or highest recall under the given limits) and reported
     on test and on every variant, all with 95 % intervals. Table, JSON, picture and tuning report go to the evaluation
     runs. -o writes the tuning report of all candidates, tuning.html, with a slider that moves the threshold on every
-    variant at once, and the files of each candidate to a folder of its name. --json prints everything, also how sure
-    the choice is and what the images can certify.
+    variant at once, and the files of each candidate to a folder of its name. The tuning reports, those of the runs
+    included, are in the language of --lang. --json prints everything, also how sure the choice is and what the images
+    can certify.
     """
     from robust.eval.evidence.sweeping import SweepPlan
     from robust.eval.metrics.records import ThresholdConstraints
@@ -62,13 +66,16 @@ def sweep_command(
 
     limits = ThresholdConstraints(**{name: given[name] for name in ("min_precision", "max_fppi", "min_recall")})
     plan = SweepPlan(given["start"], given["stop"], given["step"], limits, risk=given["risk"], error=given["error"])
-    swept = sweep_evaluations(Store.open(tracking_uri), plan, experiment=experiment, run_ids=run_ids, output=output)
+    swept = sweep_evaluations(
+        Store.open(tracking_uri), plan, experiment=experiment, run_ids=run_ids, output=output, lang=lang
+    )
     if as_json:
         echo_json([{"run_id": s.run_id, "name": s.candidate.name, "sweep": s.candidate.sweep} for s in swept])
     else:
         _show(swept)
     if output is not None:
         click.echo(f"Written to {output / 'tuning.html'}", err=True)
+    echo_untranslated([text for one in swept for text in one.untranslated])
 
 
 def _show(swept: Any) -> None:
