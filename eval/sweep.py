@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from robust.corruptions.records import CLEAN
@@ -32,6 +32,7 @@ from robust.eval.metrics.records import OperatingPoint
 from robust.eval.metrics.resampling import Resampling
 from robust.eval.metrics.threshold_costs import ThresholdCosts, threshold_costs
 from robust.eval.metrics.thresholds import SWEEP_IOU
+from robust.eval.report.catalogue import ENGLISH
 from robust.eval.report.gallery import Gallery, Mode
 from robust.eval.report.tuning_cells import TuningSubject
 from robust.eval.report.tuning_render import tuning_documents
@@ -56,6 +57,7 @@ class Swept:
         costs: What other thresholds would cost, on the clean images of the choosing and of the judging split.
         pictures: Split -> names and pictures of the images that flip in it; none where none were asked for.
         trouble: Why pictures are missing, in full: it may name paths of this machine.
+        untranslated: Texts of the tuning reports that show it, where they stayed English in another language.
     """
 
     run_id: str
@@ -66,6 +68,7 @@ class Swept:
     costs: tuple[ThresholdCosts, ...]
     pictures: Mapping[str, Gallery] = field(default_factory=dict)
     trouble: tuple[str, ...] = ()
+    untranslated: tuple[str, ...] = ()
 
     def subject(self, name: str) -> TuningSubject:
         """What the tuning report is made of, under that name."""
@@ -93,6 +96,7 @@ def sweep_evaluations(
     run_ids: Sequence[str],
     output: Path | None = None,
     pictures: Pictures | None = None,
+    lang: str = ENGLISH,
 ) -> tuple[Swept, ...]:
     """Sweep every evaluation, log the result to its run, and write it to a folder if one is given.
 
@@ -103,19 +107,22 @@ def sweep_evaluations(
         run_ids: Training or evaluation runs.
         output: Folder for the tuning report of all of them, and one sub-folder each candidate.
         pictures: Of images that flip; None reads no image and no name of one.
+        lang: Language of the tuning reports, those of the runs included; tables and JSON stay English.
     """
     runs = find_evaluations(store, experiment=experiment, run_ids=run_ids)
-    done = [_sweep_one(store, run, plan, pictures) for run in runs]
+    done = [_sweep_one(store, run, plan, pictures, lang) for run in runs]
+    together: tuple[str, ...] = ()
     if output is not None:
         names = unique_names([swept.candidate for swept, _ in done], [swept.run_id for swept, _ in done])
         for (_, files), name in zip(done, names, strict=True):
             write_together(files, output / folder_name(name))
-        write_tuning([swept.subject(name) for (swept, _), name in zip(done, names, strict=True)], output)
-    return tuple(swept for swept, _ in done)
+        subjects = [swept.subject(name) for (swept, _), name in zip(done, names, strict=True)]
+        together = write_tuning(subjects, output, lang=lang).untranslated
+    return tuple(replace(swept, untranslated=(*swept.untranslated, *together)) for swept, _ in done)
 
 
 def _sweep_one(
-    store: Store, run: RunInfo, plan: SweepPlan, pictures: Pictures | None
+    store: Store, run: RunInfo, plan: SweepPlan, pictures: Pictures | None, lang: str
 ) -> tuple[Swept, dict[str, bytes]]:
     """Sweep one evaluation and log the files to its run."""
     after, costs, drawn = _swept_part(store, run, plan, pictures)
@@ -125,7 +132,8 @@ def _sweep_one(
     galleries = {split: one.gallery for split, one in drawn.items()}
     trouble = tuple(dict.fromkeys(text for one in drawn.values() for text in one.trouble))
     swept = Swept(run.run_id, candidate, judged, point, after.evidence, costs, galleries, trouble)
-    files = {**sweep_files(after.evidence, candidate), **tuning_documents([swept.subject(candidate.name)])}
+    documents = tuning_documents([swept.subject(candidate.name)], lang=lang)
+    files = {**sweep_files(after.evidence, candidate), **documents.contents}
     stored = {**files, **({"replicates.parquet": replicates_to_bytes(after.replicates)} if after.replicates else {})}
     manifest = _manifest(store, run, stored)
     with tempfile.TemporaryDirectory(prefix="robust-") as folder:
@@ -135,7 +143,7 @@ def _sweep_one(
         (Path(folder) / "manifest.json").write_bytes(manifest)
         store.log_file(run.run_id, Path(folder) / "manifest.json", FOLDER)
     store.log_metrics(run.run_id, flat_metrics(candidate))
-    return swept, files
+    return replace(swept, untranslated=documents.untranslated), files
 
 
 def _swept_part(

@@ -5,18 +5,33 @@ from __future__ import annotations
 import errno
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from robust.datasets.export import made_folder
 from robust.errors import UsageError
 from robust.eval.evidence.records import CandidateEvidence
+from robust.eval.report.catalogue import ENGLISH
 from robust.eval.report.tuning_cells import TuningSubject
 from robust.eval.report.tuning_render import tuning_documents
 
 HTML = "tuning.html"
 
 
-def write_tuning(subjects: Sequence[TuningSubject], folder: Path) -> Path:
+@dataclass(frozen=True)
+class TuningFiles:
+    """A tuning report on disk.
+
+    Attributes:
+        html: The document to read.
+        untranslated: Texts that stayed English in a report of another language.
+    """
+
+    html: Path
+    untranslated: tuple[str, ...] = ()
+
+
+def write_tuning(subjects: Sequence[TuningSubject], folder: Path, *, lang: str = ENGLISH) -> TuningFiles:
     """Write ``tuning.html``, ``tuning.md`` and ``tuning.csv`` of several candidates.
 
     All files are made before the first one is put in place.
@@ -24,16 +39,15 @@ def write_tuning(subjects: Sequence[TuningSubject], folder: Path) -> Path:
     Args:
         subjects: Candidates, each with a name of its own.
         folder: Made if it does not exist.
-
-    Returns:
-        The document to read.
+        lang: Language of the HTML and its Markdown twin.
 
     Raises:
         UsageError: there is no candidate, or ``folder`` cannot be written.
         OSError: the disk is full.
     """
-    write_together(tuning_documents(subjects), folder)
-    return folder / HTML
+    documents = tuning_documents(subjects, lang=lang)
+    write_together(documents.contents, folder)
+    return TuningFiles(folder / HTML, documents.untranslated)
 
 
 def write_together(contents: Mapping[str, bytes], folder: Path) -> None:

@@ -24,7 +24,7 @@ NOT_WORDS = frozenset(
     {
         "id", "style", "path", "sample", "segments", "at", "label_at", "anchor", "lang", "corners", "whiskers", "kind",
         "x", "y", "start", "stop", "width", "height", "left", "right", "top", "bottom", "x_label_at", "tick_label_x",
-        "tick_label_y", "x_grid", "halo", "picture", "symbol",
+        "tick_label_y", "x_grid", "halo", "picture", "symbol", "place",
     }
 )  # fmt: skip
 """Fields of the context that hold no words: they are for the browser."""
@@ -44,6 +44,7 @@ TERMS = frozenset(
 
 _LETTER = re.compile(r"[^\W\d_]")
 _HASH = re.compile(r"[0-9a-f]{8,64}(\.\.\.)?")
+_QUOTED = re.compile(r"(['\"]).+\1", re.DOTALL)
 _BRACKETED = re.compile(r"([\[(])((?:[^\[\]()]|\([^()]*\)|\[[^\[\]]*\])*)([\])])(.*)", re.DOTALL)
 _OPENING = re.compile(r"[\[(]")
 _MISLEADING = re.compile(r"[^\w@-]|\d|_")  # anything but a plain word
@@ -122,8 +123,10 @@ class Translator:
         return next(self._parsed(text), None)
 
     def _is_name(self, text: str) -> bool:
-        """Whether it is a name, or one of which the middle was left out."""
+        """Whether it is a name, one in quotes, or one of which the middle was left out."""
         head, cut, tail = text.partition("…")
+        if _QUOTED.fullmatch(text) and text[1:-1] in self.names:
+            return True  # as Python's repr gives it: no split 'val'
         return text in self.names or bool(cut and any(n.startswith(head) and n.endswith(tail) for n in self.names))
 
     def _parsed(self, text: str) -> Iterator[str]:
@@ -255,7 +258,7 @@ def in_language(context: Value, lang: str, names: frozenset[str]) -> tuple[Value
     Args:
         context: A frozen record of finished texts with a field ``lang``.
         lang: Code of the language.
-        names: What stays as it is, from `robust.eval.report.names.report_names`.
+        names: What stays as it is, from `robust.eval.report.names`.
 
     Raises:
         UnknownName: there is no catalogue of that language.

@@ -68,6 +68,9 @@ policy = _shared(
 card = _shared(
     "--card", env="ROBUST_CARD", type=_FILE, metavar="FILE", help="What only people know: owner, use, approver."
 )
+lang = click.option(
+    "--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the report."
+)
 output = click.option("-o", "--output", type=_FOLDER, metavar="DIR", help="Folder to write to.")
 device = _shared(
     "--device", env="ROBUST_DEVICE", default="cpu", show_default=True, metavar="NAME", help="cpu or cuda:0."

@@ -53,6 +53,13 @@ def echo_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
+def echo_untranslated(texts: Iterable[str]) -> None:
+    """Say on stderr how many texts of a report stayed English, if any."""
+    found = tuple(dict.fromkeys(texts))
+    if found:
+        click.echo(f"{len(found)} texts stayed English, such as: {found[0][:100]}", err=True)
+
+
 def bounded_text(value: float | None, interval: Any) -> str | None:
     """``0.643 [0.512, 0.758]``; the value alone where there is no interval; None where there is no value."""
     if value is None or interval is None or interval.low is None:

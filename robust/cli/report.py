@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from robust.cli import options
-from robust.cli.output import echo_json
+from robust.cli.output import echo_json, echo_untranslated
 from robust.cli.study import draw, evidence_file, gather, store, warn
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     help="Pictures of the worst images: none, with people made unrecognisable, or as they are (personal data).",
 )
 @options.data
-@click.option(
-    "--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Language of the report."
-)
+@options.lang
 @click.option("--pdf", is_flag=True, help="Write report.pdf too: PDF/A-3 with the evidence attached.")
 @options.output
 @options.tracking_uri
@@ -91,8 +89,5 @@ def report_command(
         click.echo(written.html)
         if written.pdf:
             click.echo(written.pdf)
-    if written.untranslated:
-        click.echo(
-            f"{len(written.untranslated)} texts stayed English, such as: {written.untranslated[0][:100]}", err=True
-        )
+    echo_untranslated(written.untranslated)
     warn(drawn, thumbnails)

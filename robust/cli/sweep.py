@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from robust.cli import options
-from robust.cli.output import bounded_text, echo_json, echo_table
+from robust.cli.output import bounded_text, echo_json, echo_table, echo_untranslated
 
 _THRESHOLD = click.FloatRange(0, 1)
 
@@ -45,12 +45,15 @@ _THRESHOLD = click.FloatRange(0, 1)
     "are (personal data).",
 )
 @options.data
+@options.lang
 @options.output
 @options.tracking_uri
 @options.as_json
 def sweep_command(
+    *,
     run_ids: tuple[str, ...],
     experiment: str | None,
+    lang: str,
     output: Path | None,
     tracking_uri: str,
     as_json: bool,
@@ -62,8 +65,9 @@ def sweep_command(
     on test and on every variant, all with 95 % intervals. Table, JSON, picture and tuning report go to the evaluation
     runs. -o writes the tuning report of all candidates, tuning.html, with a slider that moves the threshold on every
     variant at once, and the files of each candidate to a folder of its name. Its pictures need the images, which are
-    looked for where they were evaluated, or where --data says; people in them are blurred. --json prints everything,
-    also how sure the choice is and what the images can certify.
+    looked for where they were evaluated, or where --data says; people in them are blurred. The tuning reports, those of
+    the runs included, are in the language of --lang. --json prints everything, also how sure the choice is and what
+    the images can certify.
     """
     from robust.eval.evidence.sweeping import SweepPlan
     from robust.eval.metrics.records import ThresholdConstraints
@@ -79,6 +83,7 @@ def sweep_command(
         run_ids=run_ids,
         output=output,
         pictures=None if output is None else Pictures(given["thumbnails"], given["data"]),
+        lang=lang,
     )
     if as_json:
         echo_json([{"run_id": s.run_id, "name": s.candidate.name, "sweep": s.candidate.sweep} for s in swept])
@@ -88,6 +93,7 @@ def sweep_command(
         for reason in dict.fromkeys(text for one in swept for text in one.trouble):
             click.echo(f"Pictures are missing: {reason}", err=True)
         click.echo(f"Written to {output / 'tuning.html'}", err=True)
+    echo_untranslated([text for one in swept for text in one.untranslated])
 
 
 def _show(swept: Any) -> None:

@@ -340,7 +340,8 @@ def undefined(evidence: Evidence) -> Evidence:
     def blank(c: CandidateEvidence) -> CandidateEvidence:
         none = (0,) * len(THRESHOLDS)
         curves = tuple(k.model_copy(update={"n_objects": 0, "tp": none, "fp": none}) for k in c.sweep.curves)
-        choice = c.sweep.choice.model_copy(update={"threshold": None, "reason": "nothing to measure on val"})
+        why = "The images hold no objects, so no threshold can be judged."
+        choice = c.sweep.choice.model_copy(update={"threshold": None, "reason": why})
         corrupted = dict.fromkeys((corruption, s) for corruption in CORRUPTIONS for s in range(1, 6))
         robust = tuple(aggregate(r.metric, None, corrupted) for r in c.robustness)
         cells = tuple(

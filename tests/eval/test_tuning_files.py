@@ -13,7 +13,7 @@ SUBJECTS = formula_subjects()[:1]
 
 
 def test_the_report_is_three_files_and_nothing_else(tmp_path: Path) -> None:
-    html = write_tuning(SUBJECTS, tmp_path / "new" / "folder")
+    html = write_tuning(SUBJECTS, tmp_path / "new" / "folder").html
     assert html.read_bytes().startswith(b"<!DOCTYPE html>")
     assert {path.name for path in html.parent.iterdir()} == {"tuning.html", "tuning.md", "tuning.csv"}
 

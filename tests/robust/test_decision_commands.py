@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from robust.cli import robust
+from robust.cli.output import echo_untranslated
 from tests.eval.evidence_builder import build_evidence, change_candidates
 
 
@@ -63,6 +64,7 @@ def test_gate_exits_with_the_decision(tmp_path: Path, evidence: Path) -> None:
         (["report"], "Say where the evidence is"),
         (["gate", "--evidence", "EVIDENCE", "--experiment", "x"], "Say where the evidence is"),
         (["report", "--evidence", "EVIDENCE", "--lang", "de"], "'de' is not one of 'en', 'fr'"),
+        (["sweep", "--experiment", "x", "--lang", "de"], "'de' is not one of 'en', 'fr'"),
         (["report", "--evidence", "none.json"], "cannot be read"),
         (["gate", "--evidence", "EVIDENCE", "--policy", "none.yaml"], "cannot be read"),
         (["report", "--evidence", "EVIDENCE", "--card", "none.yaml"], "cannot be read"),
@@ -76,6 +78,19 @@ def test_wrong_usage_exits_with_2_and_writes_nothing(
     done = run(*(str(evidence) if arg == "EVIDENCE" else arg for arg in args))
     assert done.exit_code == 2 and words in done.stderr and done.stdout == ""
     assert [path.name for path in evidence.parent.iterdir()] == ["evidence.json"]
+
+
+@pytest.mark.parametrize("command", ["report", "sweep"])
+def test_the_help_tells_of_the_languages(command: str) -> None:
+    told = " ".join(run(command, "--help").stdout.split())
+    assert "--lang [en|fr] Language of the report. [default: en]" in told
+
+
+def test_what_stays_english_is_told_once_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    echo_untranslated(["some words", "more words", "some words"])
+    echo_untranslated([])
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err == "2 texts stayed English, such as: some words\n"
 
 
 def test_a_file_named_on_the_command_line_goes_before_the_environment(evidence: Path) -> None:

@@ -98,6 +98,32 @@ def test_sweep_is_told_printed_and_stored_without_a_model(study: Study, tmp_path
     assert choice["threshold"] is None and choice["reason"]
 
 
+def test_a_sweep_in_french_stores_and_writes_french_reports_and_the_same_numbers(study: Study, tmp_path: Path) -> None:
+    thresholds = ("--experiment", "tiny", "--from", 0.3, "--to", 0.5, "--step", 0.1)
+    english = study.must("sweep", *thresholds, "-o", tmp_path / "en")
+    french = study.run("sweep", *thresholds, "--lang", "fr", "-o", tmp_path / "fr")
+    assert french.exit_code == 0 and json.loads(french.stdout) == english, "records for programs know no language"
+    assert "stayed English" not in french.stderr
+    names = [path.relative_to(tmp_path / "en") for path in (tmp_path / "en").rglob("*.*") if path.is_file()]
+    assert len(names) == 3 + 3 * 7
+    for name in names:
+        same = (tmp_path / "fr" / name).read_bytes() == (tmp_path / "en" / name).read_bytes()
+        assert same == (name.name not in {"tuning.html", "tuning.md"}), name
+    store, run_id = Store.open(study.uri), english[0]["run_id"]
+    stored = store.download(run_id, "robust/tuning.html", tmp_path / "stored")
+    assert stored is not None and stored.read_text(encoding="utf-8").count('<html lang="fr">') == 1
+    assert manifest_holds(store, run_id, tmp_path / "m")
+    study.must("sweep", "--experiment", "tiny")
+
+
+def test_the_language_of_a_sweep_comes_from_the_environment_too(study: Study, tmp_path: Path) -> None:
+    arguments = ["sweep", "--experiment", "tiny", "--tracking-uri", study.uri, "-o", str(tmp_path)]
+    done = CliRunner(env={"ROBUST_SWEEP_LANG": "fr"}).invoke(robust, arguments)
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "tuning.md").read_text(encoding="utf-8").startswith("# Ajustement du seuil\n")
+    study.must("sweep", "--experiment", "tiny")
+
+
 def manifest_holds(store: Store, run_id: str, folder: Path) -> bool:
     """Whether every file of the run has the hash that its manifest says."""
     root = store.download(run_id, "robust", folder)

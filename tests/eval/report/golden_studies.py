@@ -1,7 +1,8 @@
-"""Three small studies for the golden reports: one that is promoted, one rejected, one held.
+"""Three small studies for the golden reports: one that is promoted, one rejected, one held; and a tuning report.
 
 Three candidates in two configurations with their two baselines, on clean images and six variants; every number is from
 the formulas of `evidence_builder`. The three differ in the width of their intervals, and in what the policy requires.
+The tuning report is of a measured candidate, so that it shows all that a sweep finds, and a baseline from formulas.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Circumstances
 from robust.eval.evidence.records import CandidateEvidence, Curve, Evidence
 from robust.eval.metrics.interval import Interval
+from robust.eval.metrics.records import ThresholdConstraints
 from robust.eval.report.build import build_context
 from robust.eval.report.card import Card, given
 from robust.eval.report.language import in_language
 from robust.eval.report.names import report_names
 from robust.eval.report.render import render_html, render_markdown
+from robust.eval.report.tuning_render import tuning_documents
+from tests.eval.evidence.study_builder import NIGHT
 from tests.eval.evidence_builder import build_evidence, change_candidates
 from tests.eval.evidence_changes import of_severities, with_intervals
+from tests.eval.report.tuning_subjects import measured_subject, subjects_of
 
 HALF = {"PROMOTE": 0.02, "REJECT": 0.02, "HOLD": 0.2}
 """Half the width of every interval: those of HOLD reach over what is required on both sides."""
@@ -52,6 +57,16 @@ def golden_report(verdict: str, lang: str = "en") -> tuple[str, str]:
     context, translator = in_language(context, lang, report_names(evidence, policy, CARD))
     assert translator is None or not translator.untranslated, translator.untranslated
     return render_html(context), render_markdown(context)
+
+
+def golden_tuning(lang: str = "en") -> tuple[str, str]:
+    """HTML and Markdown of a tuning report; every text of it is found in the language."""
+    limits = ThresholdConstraints(min_precision=0.7, max_fppi=1.0)
+    baseline = subjects_of(with_intervals(_small(), half=HALF["HOLD"]))[-1]
+    made = tuning_documents((measured_subject("limits", limits, step=0.1, variants=NIGHT[:1]), baseline), lang=lang)
+    assert not made.untranslated, made.untranslated
+    html, markdown = (made.contents[name].decode("utf-8") for name in ("tuning.html", "tuning.md"))
+    return html, markdown
 
 
 def _small() -> Evidence:

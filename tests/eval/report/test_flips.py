@@ -80,17 +80,17 @@ def test_boxes_of_the_page_say_at_how_many_thresholds_they_are_found() -> None:
 
 def test_a_document_of_several_has_names_and_says_where_the_pictures_are() -> None:
     subject = subject_with_pictures()
-    documents = tuning_documents([subject, renamed(measured_subject(), "other")])
+    documents = tuning_documents([subject, renamed(measured_subject(), "other")]).contents
     html, markdown = (documents[name].decode() for name in ("tuning.html", "tuning.md"))
     assert "data:image" not in html.partition("<main>")[2] and ELSEWHERE in html
     assert "a.png (image" in html and "a.png (image" in markdown and "data:image" not in markdown
-    assert DATA_URI in tuning_documents([subject])["tuning.html"].decode()
+    assert DATA_URI in tuning_documents([subject]).contents["tuning.html"].decode()
 
 
 def test_pictures_push_nothing_out_of_the_document() -> None:
-    plain = tuning_documents([measured_subject()])["tuning.html"]
+    plain = tuning_documents([measured_subject()]).contents["tuning.html"]
     limit = len(plain) + 8_000
-    heavy = tuning_documents([subject_with_pictures(bulk=300_000)], limit=limit)["tuning.html"]
+    heavy = tuning_documents([subject_with_pictures(bulk=300_000)], limit=limit).contents["tuning.html"]
     assert len(heavy) > limit + 500_000
     assert page_data(heavy.decode()) == page_data(plain.decode()) and b"Curves on every variant" in heavy
 

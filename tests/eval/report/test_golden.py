@@ -18,28 +18,30 @@ import pytest
 
 from robust import __version__
 from robust.eval.report.catalogue import LANGUAGES
-from tests.eval.report.golden_studies import HALF, golden_report
+from tests.eval.report.golden_studies import HALF, golden_report, golden_tuning
 from tests.eval.report.scrubbed import scrub_html, scrub_markdown
 
 GOLDEN = Path(__file__).parent / "golden"
 REPOSITORY = Path(__file__).parents[3]
 RENEW = "ROBUST_RENEW_GOLDEN"
+TUNING = "TUNING"
+NAMES = (*HALF, TUNING)
 SHOWN = 40
 """Lines of a difference in the message; the rest is in the difference itself."""
 KINDS: dict[str, tuple[int, Callable[[str], str]]] = {"html": (0, scrub_html), "md": (1, scrub_markdown)}
 
 
 @cache
-def report(verdict: str, lang: str = "en") -> tuple[str, str]:
-    return golden_report(verdict, lang)
+def report(name: str, lang: str = "en") -> tuple[str, str]:
+    return golden_tuning(lang) if name == TUNING else golden_report(name, lang)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("lang", LANGUAGES)
-@pytest.mark.parametrize("verdict", HALF)
-def test_the_report_says_what_the_golden_one_says(verdict: str, lang: str, kind: str) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_the_report_says_what_the_golden_one_says(name: str, lang: str, kind: str) -> None:
     place, scrub = KINDS[kind]
-    path, found = GOLDEN / f"{verdict.lower()}.{lang}.{kind}", scrub(report(verdict, lang)[place])
+    path, found = GOLDEN / f"{name.lower()}.{lang}.{kind}", scrub(report(name, lang)[place])
     if os.environ.get(RENEW) == "1":
         assert not os.environ.get("CI"), f"{RENEW} is set in CI, where nobody looks at what it rewrites"
         path.write_text(found, encoding="utf-8", newline="\n")
@@ -125,7 +127,7 @@ def test_a_change_is_seen_in_markdown(change: Callable[[str], str]) -> None:
 
 def test_no_version_or_hash_is_left_to_age() -> None:
     assert {path.name for path in GOLDEN.iterdir()} == {
-        f"{verdict.lower()}.{lang}.{kind}" for verdict in HALF for lang in LANGUAGES for kind in KINDS
+        f"{name.lower()}.{lang}.{kind}" for name in NAMES for lang in LANGUAGES for kind in KINDS
     }
     for path in sorted(GOLDEN.iterdir()):
         text = path.read_text(encoding="utf-8")
@@ -135,7 +137,7 @@ def test_no_version_or_hash_is_left_to_age() -> None:
 
 RENDER_ALL = """
 import hashlib
-from tests.eval.report.golden_studies import HALF, golden_report
+from tests.eval.report.golden_studies import HALF, golden_report, golden_tuning
 texts = [text for verdict in HALF for lang in ("en", "fr") for text in golden_report(verdict, lang)]
 print([hashlib.sha256(text.encode()).hexdigest() for text in texts])
 """

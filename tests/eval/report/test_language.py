@@ -208,6 +208,7 @@ def test_values_are_cut_out_translated_and_put_where_the_language_wants_them() -
     assert translator("3 of all gates passed") == "parmi tous critères, 3 sont satisfaits"
     assert translator("value 0.5 [0.4, 0.6] on night") == "sur night, valeur 0,5 [0,4 ; 0,6]"
     assert translator("value 0.5 (no interval) on night") == "sur night, valeur 0,5 (pas d'intervalle)"
+    assert translator("value 'night' on \"night\"") == "sur \"night\", valeur 'night'"
     assert translator("run of all: 30 images; no interval.") == (
         "run of all\u00a0: 30 images d'essai\u00a0; pas d'intervalle."
     )

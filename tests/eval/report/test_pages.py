@@ -23,7 +23,7 @@ from robust.eval.report.language import in_language
 from robust.eval.report.names import report_names
 from robust.eval.report.render import render_html
 from robust.eval.report.tuning import build_tuning
-from robust.eval.report.tuning_render import render_tuning_html
+from robust.eval.report.tuning_render import render_tuning_html, tuning_documents
 from tests.eval.evidence.study_builder import grid_study
 
 from .tuning_subjects import formula_subjects, measured_subject
@@ -70,7 +70,15 @@ def tuning_page() -> str:
     return render_tuning_html(build_tuning((measured_subject(), formula_subjects()[0])))
 
 
-@pytest.fixture(scope="module", params=[report_page, french_page, tuning_page], ids=["report", "french", "tuning"])
+def french_tuning_page() -> str:
+    subjects = (measured_subject(), formula_subjects()[0])
+    return tuning_documents(subjects, lang="fr").contents["tuning.html"].decode("utf-8")
+
+
+PAGES = {"report": report_page, "french": french_page, "tuning": tuning_page, "french tuning": french_tuning_page}
+
+
+@pytest.fixture(scope="module", params=PAGES.values(), ids=PAGES)
 def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     make: Callable[[], str] = request.param
     path = tmp_path_factory.mktemp("page") / "page.html"
@@ -166,6 +174,23 @@ def test_the_slider_speaks_french(browser: Browser, tmp_path: Path) -> None:
     assert all(re.search(r"\d,\d{3}", row) and not re.search(r"\d\.\d", row) for row in after)
     words = " ".join(re.findall(r"[A-Za-z]{3,}", " ".join(after)))
     assert "interval)" not in words and "not defined" not in words
+    assert seen.faults == []
+    seen.page.context.close()
+
+
+def test_the_slider_of_the_tuning_report_says_in_french_what_its_tables_say(browser: Browser, tmp_path: Path) -> None:
+    """At the chosen threshold it shows the rows of the operating table, which were translated before."""
+    path = tmp_path / "page.html"
+    path.write_text(french_tuning_page(), encoding="utf-8")
+    seen = visit(browser, path, WIDE)
+    for place in ("0", "1"):
+        seen.page.locator("#tuning-candidate").select_option(place)
+        moving, written = (
+            [re.split(r"\t", row)[1:8] for row in seen.page.locator(f"{table} tbody tr").all_inner_texts()]
+            for table in ("#tuning-table", f"#c{place} table:has(#c{place}-operating-caption)")
+        )
+        assert moving == written and len(moving) > 3
+    assert seen.page.locator("#tuning-value").inner_text().endswith("(le seuil retenu)")
     assert seen.faults == []
     seen.page.context.close()
 

@@ -14,6 +14,8 @@ TRANSLATED = (
     "macros.html.j2",
     "macros.md.j2",
     "gallery.html.j2",
+    "tuning.html.j2",
+    "tuning.md.j2",
     "tuning_slider.html.j2",
 )
 

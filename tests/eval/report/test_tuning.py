@@ -278,7 +278,7 @@ def test_hostile_names_stay_text_everywhere() -> None:
     shown = "".join(page.visible)
     assert "<script>alert(1)</script>" in shown and "{{ 7*7 }}" in shown and "\u202e" not in html + markdown
     assert "<script>" not in markdown and "**b**" not in markdown
-    rows = list(csv.DictReader(io.StringIO(tuning_documents(subjects)["tuning.csv"].decode())))
+    rows = list(csv.DictReader(io.StringIO(tuning_documents(subjects).contents["tuning.csv"].decode())))
     assert {row["candidate"][0] for row in rows} == {"<", "'"}
 
 
@@ -302,7 +302,7 @@ def test_same_sweep_gives_the_same_bytes() -> None:
 
 def test_every_threshold_of_every_cell_is_in_the_csv() -> None:
     subject = measured_subject("limits", LIMITS)
-    rows = list(csv.DictReader(io.StringIO(tuning_documents([subject])["tuning.csv"].decode())))
+    rows = list(csv.DictReader(io.StringIO(tuning_documents([subject]).contents["tuning.csv"].decode())))
     assert len(rows) == 7 * 51
     (chosen,) = [r for r in rows if r["chosen"] == "True" and (r["split"], r["variant"]) == ("test", "night/2")]
     curve = subject.curve("test", "night/2")
@@ -319,7 +319,7 @@ def test_a_document_that_is_too_large_gives_up_curves_first_and_says_so() -> Non
     sizes = [len(render_tuning_html(build_tuning(subjects, extent)).encode()) for extent in EXTENTS]
     assert sizes == sorted(sizes, reverse=True)
     for extent, size in zip(EXTENTS, sizes, strict=True):
-        html = tuning_documents(subjects, limit=size)["tuning.html"].decode()
+        html = tuning_documents(subjects, limit=size).contents["tuning.html"].decode()
         assert len(html.encode()) == size
         assert ("To keep this document small" in html) == (extent != EXTENTS[0])
         found = page_data(html)["candidates"]
@@ -337,7 +337,7 @@ def test_the_largest_suite_of_one_candidate_stays_within_two_megabytes() -> None
     more = tuple(plain.model_copy(update={"variant": f"kind{i}/{s}"}) for i in range(31) for s in range(1, 6))
     sweep = subject.candidate.sweep.model_copy(update={"curves": (*subject.candidate.sweep.curves, *more)})
     changed = dataclasses.replace(subject, candidate=subject.candidate.model_copy(update={"sweep": sweep}))
-    html = tuning_documents([changed])["tuning.html"]
+    html = tuning_documents([changed]).contents["tuning.html"]
     assert len(html) <= 2_000_000 and b"kind30/5" in html
 
 
@@ -348,7 +348,7 @@ def test_baselines_are_marked() -> None:
 
 def test_candidates_come_before_baselines_and_keep_their_order() -> None:
     subjects = [formula_subjects()[8], formula_subjects()[1], formula_subjects()[0]]
-    html = tuning_documents(subjects)["tuning.html"].decode()
+    html = tuning_documents(subjects).contents["tuning.html"].decode()
     names = [candidate["name"] for candidate in page_data(html)["candidates"]]
     assert names == [subjects[1].name, subjects[2].name, "yolov8n@320 (baseline)"]
 

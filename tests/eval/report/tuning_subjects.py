@@ -9,24 +9,31 @@ from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
+from robust.corruptions.records import Variant
 from robust.eval.evidence.measure import CellResult
+from robust.eval.evidence.records import Evidence
 from robust.eval.metrics.records import ThresholdConstraints
 from robust.eval.report.tuning_cells import TuningSubject
 from robust.eval.sweep import clean_costs
 from tests.eval.evidence.study_builder import DRAWN, FOG, NIGHT, PLAN, REAL_NIGHT, Model, cells_of, part
 from tests.eval.evidence_builder import build_evidence
 
-FINE = replace(PLAN, step=0.01)
-
 
 @cache
 def measured_subject(
-    name: str = "one", constraints: ThresholdConstraints | None = None, *, val: bool = True
+    name: str = "one",
+    constraints: ThresholdConstraints | None = None,
+    *,
+    val: bool = True,
+    risk: float = PLAN.risk,
+    group: int = 1,
+    step: float = 0.01,
+    variants: tuple[Variant, ...] = (*NIGHT, *FOG, REAL_NIGHT),
 ) -> TuningSubject:
-    """A model on 30 clean images of test and val, four variants and a recorded set."""
-    plan = replace(FINE, constraints=constraints or ThresholdConstraints())
+    """A model on 30 clean images of test and val, four variants and a recorded set; so many images share a source."""
+    plan = replace(PLAN, constraints=constraints or ThresholdConstraints(), risk=risk, step=step)
     model = Model(name, draw=len(name))
-    cells = cells_of(model, (*NIGHT, *FOG, REAL_NIGHT), val=val)
+    cells = [_grouped(one, group) for one in cells_of(model, variants, val=val)]
     evidence = part(model, cells, plan).evidence
     (candidate,) = evidence.candidates
     clean: list[CellResult] = [
@@ -37,10 +44,21 @@ def measured_subject(
     return TuningSubject(name, "0" * 32, evidence, candidate, costs)
 
 
+def _grouped(cell: CellResult, size: int) -> CellResult:
+    if size == 1:
+        return cell
+    groups = tuple(f"source {i // size}" for i in range(len(cell.truth.image_ids)))
+    return replace(cell, truth=replace(cell.truth, groups=groups))
+
+
 @cache
 def formula_subjects() -> tuple[TuningSubject, ...]:
     """Eight candidates and two baselines of the core suite, without intervals."""
-    evidence = build_evidence()
+    return subjects_of(build_evidence())
+
+
+def subjects_of(evidence: Evidence) -> tuple[TuningSubject, ...]:
+    """Everybody of a study, without what other thresholds would cost."""
     return tuple(TuningSubject(c.name, "", evidence, c) for c in evidence.candidates)
 
 
