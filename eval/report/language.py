@@ -24,7 +24,7 @@ NOT_WORDS = frozenset(
     {
         "id", "style", "path", "sample", "segments", "at", "label_at", "anchor", "lang", "corners", "whiskers", "kind",
         "x", "y", "start", "stop", "width", "height", "left", "right", "top", "bottom", "x_label_at", "tick_label_x",
-        "tick_label_y", "x_grid", "halo", "picture", "symbol", "place",
+        "tick_label_y", "x_grid", "halo", "picture", "symbol", "place", "found", "undrawn",
     }
 )  # fmt: skip
 """Fields of the context that hold no words: they are for the browser."""

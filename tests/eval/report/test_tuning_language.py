@@ -13,6 +13,7 @@ import pytest
 
 from robust.eval.evidence.records import Evidence
 from robust.eval.metrics.records import ThresholdConstraints
+from robust.eval.report.gallery import Gallery, Judged
 from robust.eval.report.language import Translator
 from robust.eval.report.names import tuning_names
 from robust.eval.report.page_script import script
@@ -27,6 +28,7 @@ from robust.eval.report.tuning_render import (
 from tests.eval.evidence_builder import build_evidence, seen_in_training, undefined, with_recorded, without_cells
 from tests.eval.evidence_changes import with_intervals
 
+from .test_flips import subject_with_pictures
 from .test_language import digits, texts
 from .tuning_subjects import Page, formula_subjects, measured_subject, page_data, renamed, subjects_of
 
@@ -48,6 +50,8 @@ STUDIES: dict[str, Callable[[], Sequence[TuningSubject]]] = {
     "seen in training": lambda: some_of(seen_in_training(build_evidence(), "night", "crowd")),
     "no test": lambda: some_of(without_cells(build_evidence(), "test")),
     "one variant missing": lambda: some_of(without_cells(build_evidence(), "test", "night/3")),
+    "pictures": lambda: (subject_with_pictures(),),
+    "pictures elsewhere": lambda: tuple(s.without_pictures() for s in (subject_with_pictures(), measured_subject())),
     "mixed": lambda: (measured_subject(), formula_subjects()[-1]),
 }
 
@@ -237,6 +241,36 @@ def test_a_name_that_is_a_phrase_of_the_report_stays_a_name(name: str) -> None:
     assert json.loads(made.data.text)["candidates"][0]["name"] == name
     assert made.subtitle.startswith(f"{name}\u00a0: 1 modèle, jeu de données {name}, suite core")
     assert made.sections[0].operating.caption.startswith(f"{name} au seuil de confiance ")
+
+
+@pytest.mark.parametrize("name", ["3 of 51 thresholds.png", "false alarm: cat", "image 7 (image 8)", "from 0.1 to 0.2"])
+def test_a_name_of_a_picture_stays_and_what_is_said_of_it_is_french(name: str) -> None:
+    (made, translator), (plain, _) = (told([subject_with_pictures(name=one)]) for one in (name, "zzqx"))
+    assert translator.untranslated == {}
+    for found, harmless in zip(texts(made), texts(plain), strict=True):
+        assert found == harmless.replace("zzqx", name), harmless
+    shot = made.sections[0].flip_gallery.groups[0].shots[0]
+    assert re.fullmatch(r"manqués\u00a0: 1 sur \d+, \d fausses? alarmes?", shot.counts), shot.counts
+    assert re.search(r"de 0,\d\d à 0,\d\d\u00a0: détections correctes [+0]", shot.places)
+    assert [box.title.partition("\u00a0")[0] for box in shot.boxes][1:] == ["détection correcte", "fausse alarme"]
+
+
+def test_what_the_browser_counts_of_boxes_without_room_stays_and_is_no_text() -> None:
+    subject = subject_with_pictures()
+    left_out = (Judged(kind="miss"), Judged(kind="false alarm", score=0.9), Judged(kind="false alarm", score=0.4))
+
+    def crowded(gallery: Gallery) -> Gallery:
+        first, *rest = gallery.entries
+        picture = first.picture and first.picture.model_copy(update={"undrawn": left_out})
+        return gallery.model_copy(update={"entries": (first.model_copy(update={"picture": picture}), *rest)})
+
+    changed = dataclasses.replace(subject, pictures={k: crowded(one) for k, one in subject.pictures.items()})
+    made, translator = told([changed])
+    shots = [one.sections[0].flip_gallery.groups[0].shots[0] for one in (made, build_tuning([changed]))]
+    assert translator.untranslated == {}
+    assert shots[0].undrawn == shots[1].undrawn == "missed:0 alarm:51 alarm:11"
+    assert [box.found for box in shots[0].boxes] == [box.found for box in shots[1].boxes]
+    assert shots[0].counts != shots[1].counts
 
 
 def test_hostile_names_are_inert_in_french() -> None:
