@@ -56,9 +56,9 @@ def effect_claim(study: Study, policy: Policy, effect: Effect) -> Claim:
     """One effect of the grid; its two sides are made again from the means of the configurations."""
     metric, split = policy.objective.metric, policy.judged_on
     where = scope(study, split, n_seeds=effect.n_seeds)
-    return setting_effect(
-        effect_name(effect.contrast), _sides(study, effect.contrast, split, metric), metric, effect.told, where
-    )
+    is_change = effect.contrast.kind == "interaction"
+    sides = _sides(study, effect.contrast, split, metric)
+    return setting_effect(effect_name(effect.contrast), sides, metric, effect.told, where, is_change=is_change)
 
 
 def _sides(study: Study, contrast: Contrast, split: str, metric: str) -> tuple[Side, Side]:

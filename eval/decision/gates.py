@@ -11,6 +11,7 @@ To add a kind: write a class with a new ``kind`` beside its like (`metric_gates`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -20,8 +21,7 @@ from pydantic import Field
 from robust.eval.decision.records import UNSTATED, Circumstances, Estimate, GateResult, Outcome, Tier, Unit
 from robust.eval.decision.study import ALL_VARIANTS, CLEAN, Study
 from robust.eval.evidence.records import CandidateEvidence
-from robust.eval.metrics.interval import t_quantile
-from robust.eval.metrics.power import images_to_close
+from robust.eval.metrics.power import images_needed_for_difference
 from robust.eval.metrics.records import Record
 
 Metric = Literal["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"]
@@ -93,20 +93,28 @@ def judge(estimate: Estimate, bound: float, *, at_least: bool = True, strictly: 
     needed = images_needed(estimate, bound)
     if needed is not None:
         value = estimate.value
-        reason += f"; about {needed:,} independent images would settle it if {value:.3f} is the true value"
+        if (value >= bound) is at_least:
+            reason += (
+                f"; if {value:.3f} is the true value, about {needed:,} independent images show with power 80 % that it "
+                "is met"
+            )
+        else:
+            reason += (
+                f"; if {value:.3f} is the true value, about {needed:,} independent images show with power 80 % that it "
+                "is missed"
+            )
     return Finding(estimate, Outcome.NOT_ENOUGH_EVIDENCE, reason, images_needed=needed)
 
 
 def images_needed(estimate: Estimate, bound: float) -> int | None:
-    """Independent images that would close a gate if the observed value were the true one.
+    """Independent images that would close a gate with power 80 % if the observed value were the true one.
 
-    n (t SE / |value - bound|)^2. None when there is no standard error, the value lies on the bound, or the number is
-    beyond reach.
+    By the formula of comparisons: ((1.96 + 0.84) sd / |value - bound|)^2 with sd = SE sqrt(n). None when there is no
+    standard error, the value lies on the bound, or the number is beyond reach.
     """
     if estimate.value is None or not estimate.n_units or not estimate.se or estimate.value == bound:
         return None
-    reach = t_quantile(estimate.n_units - 1) * estimate.se
-    n = images_to_close(estimate.n_units, reach, abs(estimate.value - bound))
+    n = images_needed_for_difference(estimate.se * math.sqrt(estimate.n_units), estimate.value - bound)
     return n if n < MOST_IMAGES else None
 
 
@@ -127,6 +135,8 @@ def together(findings: Sequence[tuple[str, Finding]]) -> Finding:
     images = [f.images_needed for _, f in guilty if f.images_needed is not None]
     seeds = [f.seeds_needed for _, f in guilty if f.seeds_needed is not None]
     others = f"; {len(guilty)} of {len(findings)} answer so" if len(findings) > 1 else ""
+    if images and max(images) != shown.images_needed:
+        others += f", one of them needs about {max(images):,} images"
     return Finding(
         shown.estimate,
         worst,

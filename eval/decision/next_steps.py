@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from robust.corruptions.registry import get, names
+from robust.corruptions.suites import load_suite, suite_names
 from robust.eval.decision.claims import listed, plural
 from robust.eval.decision.planning import USEFUL_DIFFERENCE, plan_of
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.records import Decision, Outcome
 from robust.eval.decision.study import CLEAN, Group, Study, cell
+from robust.eval.decision.suite_gates import SuiteGate
 from robust.eval.decision.training import n_best_epoch_last
 from robust.eval.metrics.linear_contrast import SEEDS_FOR_CLAIM
 from robust.eval.metrics.records import Record
@@ -35,8 +38,10 @@ class NextStep(Record):
 def next_steps(study: Study, policy: Policy, decision: Decision) -> tuple[NextStep, ...]:
     """What to do next, the cheapest first."""
     found = (
+        _required_variants(study, policy, decision),
         _missing_cells(study, policy),
-        _intervals(decision),
+        _facts(decision),
+        _intervals(study, decision),
         _more_seeds(study, decision),
         _longer_training(study, decision),
         _more_images(study, policy),
@@ -96,7 +101,53 @@ def _missing_cells(study: Study, policy: Policy) -> NextStep | None:
     )
 
 
-def _intervals(decision: Decision) -> NextStep | None:
+def _required_variants(study: Study, policy: Policy, decision: Decision) -> NextStep | None:
+    """Variants that a gate of the policy names, and that no candidate was evaluated on."""
+    required = [
+        (corruption, severity)
+        for gate in policy.gates
+        if isinstance(gate, SuiteGate)
+        for corruption in gate.corruptions
+        for severity in gate.severities
+    ]
+    there = {variant.name for variant in study.evidence.suite.variants}
+    missing = [(c, s) for c, s in dict.fromkeys(required) if f"{c}/{s}" not in there]
+    if not missing:
+        return None
+    named = tuple(dict.fromkeys(corruption for corruption, _ in missing))
+    severities = sorted({severity for _, severity in missing})
+    waiting = sum(g.outcome is Outcome.NOT_ENOUGH_EVIDENCE and g.estimate.missing != "" for g in decision.gates)
+    data = next((c.configuration.data for c in study.candidates if c.configuration.data), None)
+    suite = suite_with(named)
+    return NextStep(
+        what=f"Evaluate what the policy requires: {listed(named)}",
+        why=f"not measured at severity {listed([str(s) for s in severities])}; {plural(waiting, 'gate')} of "
+        f"{len(decision.gates)} had nothing to read",
+        command=f"robust eval{_experiment(study)} --data {shlex.quote(data)} --split {shlex.quote(policy.judged_on)} "
+        f"--suite {suite}"
+        if data and suite
+        else None,
+    )
+
+
+def suite_with(corruptions: Sequence[str]) -> str | None:
+    """The smallest built-in suite that holds all of these corruptions; None when there is none."""
+    suites = [load_suite(name) for name in suite_names()]
+    fitting = [s for s in suites if set(corruptions) <= {v.corruption for v in s.variants}]
+    return min(fitting, key=lambda suite: len(suite.variants)).name if fitting else None
+
+
+def _facts(decision: Decision) -> NextStep | None:
+    open_gates = [g for g in decision.gates if g.kind == "human_facts" and g.outcome is not Outcome.PASS]
+    if not open_gates:
+        return None
+    return NextStep(what="Fill in the card, card.yaml", why=open_gates[0].reason)
+
+
+def _intervals(study: Study, decision: Decision) -> NextStep | None:
+    candidate = study.candidate(decision.candidate)
+    if candidate is None or any(cell.intervals for cell in candidate.cells):
+        return None  # what has none for want of images gets none by being computed again
     waiting = [g for g in decision.gates if g.outcome is Outcome.NOT_ENOUGH_EVIDENCE and g.estimate.value is not None]
     without = [g for g in waiting if not g.estimate.has_interval and g.unit != "count"]
     if not without:

@@ -156,7 +156,7 @@ def _missed(study: Study, policy: Policy, candidate: CandidateEvidence) -> Risk 
             fn=point.fn,
             n=plural(point.tp + point.fn, "object"),
         ),
-        mitigation="Lower the threshold if more false alarms are bearable (see the curves), or add training data.",
+        mitigation="Lower the threshold, if the policy allows it and false alarms are bearable, or add training data.",
     )
 
 

@@ -121,7 +121,9 @@ def difference(
     )
 
 
-def setting_effect(name: str, sides: tuple[Side, Side], metric: str, told: Told, scope: Scope) -> Claim:
+def setting_effect(
+    name: str, sides: tuple[Side, Side], metric: str, told: Told, scope: Scope, *, is_change: bool
+) -> Claim:
     """What a setting does in this grid.
 
     Args:
@@ -130,8 +132,9 @@ def setting_effect(name: str, sides: tuple[Side, Side], metric: str, told: Told,
         metric: The metric.
         told: The effect.
         scope: With the fewest seeds of a configuration that enters.
+        is_change: Whether the sides are changes of the mean, as they are of an interaction.
     """
-    words = f"{name}, in this grid: mean {metric}"
+    words = f"{name}, in this grid: change of mean {metric}" if is_change else f"{name}, in this grid: mean {metric}"
     return _compared("setting effect", sides, told, scope, metric=metric, words=words, estimand="setting")
 
 

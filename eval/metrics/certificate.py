@@ -264,8 +264,10 @@ def _sentence(losses: _Losses, asked: _Asked, found: _Found) -> str:
     if n < needed:
         why = f"that takes {needed} {unit}s without any miss, and there are {n} with objects"
     elif seen > asked.alpha:
-        why = f"the {risk} is {seen:.1%} on {units} even at the lowest threshold"
+        why = f"the {risk} is {seen:.1%} on {units} even at the lowest threshold of the sweep"
     else:
-        why = f"the {risk} is {seen:.1%} on {units} at the lowest threshold, too close for so few"
-    best = "" if found.best_alpha is None else f"; these {unit}s could certify {found.best_alpha:.1%} there"
+        why = f"the {risk} is {seen:.1%} on {units} at the lowest threshold of the sweep, too close for so few"
+    best = ""
+    if found.best_alpha is not None:
+        best = f"; what these {unit}s can certify at the lowest threshold of the sweep is {found.best_alpha:.1%}"
     return f"{start}: {why}{best}."

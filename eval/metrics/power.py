@@ -56,22 +56,6 @@ def images_needed_for_margin(sd_per_image: float, margin: float, power: float = 
     return _images(1, (_z(1 - error) + _z(power)) * sd_per_image, margin)
 
 
-def images_to_close(n: int, t_se: float, distance: float) -> int:
-    """Images with which an interval would no longer contain a requirement, if the present value is the true one.
-
-    n (t SE / |value - requirement|)^2, rounded up.
-
-    Args:
-        n: Images (or groups) of the present interval.
-        t_se: Its half-width.
-        distance: From the value to the requirement; its sign does not matter.
-
-    Raises:
-        ValueError: the distance is 0.
-    """
-    return _images(n, t_se, abs(distance))
-
-
 def smallest_difference(n: int, sd_per_image: float, power: float = POWER) -> float:
     """Smallest true difference that n images show: (1.96 + z_power) sd / sqrt(n)."""
     return (_z(0.975) + _z(power)) * sd_per_image / math.sqrt(n)

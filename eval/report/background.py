@@ -173,7 +173,7 @@ def provenance(view: View, card_sha256: str) -> tuple[Fact, ...]:
         Fact("Evidence schema", str(study.evidence.schema_version)),
         Fact("Evidence sha256", Code(view.decision.evidence_sha256)),
         Fact("Policy", view.policy.name),
-        Fact("Policy sha256", Code(view.decision.policy_sha256)),
+        Fact("Policy sha256, of its content", Code(view.decision.policy_sha256)),
         Fact("Card sha256", Code(card_sha256)),
         Fact("Inference settings of the candidate", settings or "none: no candidate is proposed"),
     )

@@ -170,8 +170,20 @@ def _summary(view: View) -> tuple[Fact, ...]:
         Fact("Judged on", view.counts(view.judged_on)),
         Fact("Confidence threshold", view.threshold_of(view.candidate)),
         Fact("Owner", dict(view.card.facts("owner"))["Owner"]),
+        Fact("Weights sha256", _weights(view)),
+        Fact("Approvals needed", _approvals(view.policy.approvals)),
         Fact("Signature", "unsigned page; robust verify lists approvals"),
     )
+
+
+def _weights(view: View) -> str | Code:
+    if view.candidate is None:
+        return "none: no candidate is proposed"
+    return Code(view.candidate.weights_sha256)
+
+
+def _approvals(needed: int) -> str:
+    return f"{needed}, by different people" if needed > 1 else str(needed)
 
 
 def _baseline(view: View) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from robust.eval.decision.claims import score
 from robust.eval.decision.ladders import ladders
 from robust.eval.decision.records import Estimate
-from robust.eval.decision.study import CLEAN, ratio, robustness_of
+from robust.eval.decision.study import CLEAN, cell, ratio, robustness_of
 from robust.eval.evidence.records import CandidateEvidence
 from robust.eval.metrics.interval import Interval
 from robust.eval.metrics.robustness_records import BreakingPoint, RobustnessEvidence
@@ -163,12 +163,19 @@ def degradation_facts(view: View) -> tuple[Fact, ...]:
         kept = view.study.retained(candidate, view.judged_on, None, view.metric)
         corruption = variant = kept.missing or NOT_MEASURED
         if found is not None and kept.value is not None:
-            mean, lowest = (_bounds(found.intervals.get(name)) for name in (f"{found.worst_corruption}/mean", "worst"))
+            mean = _bounds(found.intervals.get(f"{found.worst_corruption}/mean"))
+            lowest = _own_bounds(view, candidate, found.worst_variant)
             corruption = _worst(view, found.worst_corruption, found.worst_mean, found.clean, mean="mean ", bounds=mean)
             variant = _worst(view, found.worst_variant, found.worst, found.clean, bounds=lowest)
         facts.append(Fact(f"Worst corruption, {_named(candidate)}", corruption))
         facts.append(Fact(f"Worst variant, {_named(candidate)}", variant))
     return tuple(facts)
+
+
+def _own_bounds(view: View, candidate: CandidateEvidence, variant: str | None) -> str:
+    """Of the variant as everywhere in the report; the interval of "the lowest of all", whichever it is, is another."""
+    at = cell(candidate, view.judged_on, variant) if variant else None
+    return _bounds(at.intervals.get(view.metric) if at else None)
 
 
 def _bounds(found: Interval | None) -> str:

@@ -25,7 +25,7 @@ def _facts(decision: Decision) -> tuple[Fact, ...]:
         Fact("Proposed candidate", decision.candidate or "none"),
         Fact("Selection", decision.selection.reason),
         Fact("Evidence sha256", Code(decision.evidence_sha256)),
-        Fact("Policy sha256", Code(decision.policy_sha256)),
+        Fact("Policy sha256, of its content", Code(decision.policy_sha256)),
     ]
     if decision.decided_on is not None:
         facts.append(Fact("Waivers held against", decision.decided_on.isoformat()))

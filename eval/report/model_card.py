@@ -237,7 +237,7 @@ def _integrity(candidate: CandidateEvidence | None, decision: Decision) -> tuple
     return (
         *own,
         Fact("Evidence sha256", Code(decision.evidence_sha256)),
-        Fact("Policy sha256", Code(decision.policy_sha256)),
+        Fact("Policy sha256, of its content", Code(decision.policy_sha256)),
         Fact("Signature", "this file is not signed; see approvals.json beside the report, if it is there"),
     )
 

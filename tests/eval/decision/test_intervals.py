@@ -158,11 +158,14 @@ def test_an_open_gate_says_how_many_images_would_settle_it(study: Study, kind: s
     assert found.value is not None and found.low is not None and found.se is not None and found.n_units is not None
     bound = (found.value + 2 * found.low) / 3
     result = asked(study, GATES[kind](bound))
-    t = stats.t.ppf(0.975, found.n_units - 1)
-    expected = math.ceil(found.n_units * (t * found.se / (found.value - bound)) ** 2)
-    said = re.search(r"about ([\d,]+) independent images would settle it if ([\d.-]+) is the true value", result.reason)
-    assert said is not None
-    assert int(said[1].replace(",", "")) == expected and float(said[2]) == pytest.approx(found.value, abs=5e-4)
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    expected = math.ceil(found.n_units * (z * found.se / (found.value - bound)) ** 2)
+    said = re.search(
+        r"if ([\d.-]+) is the true value, about ([\d,]+) independent images show with power 80 % that it is (\w+)",
+        result.reason,
+    )
+    assert said is not None and said[3] == ("missed" if kind == "fppi" else "met")
+    assert int(said[2].replace(",", "")) == expected and float(said[1]) == pytest.approx(found.value, abs=5e-4)
 
 
 def test_an_open_gate_whose_value_lies_on_the_requirement_names_no_number_of_images(study: Study) -> None:

@@ -6,10 +6,11 @@ import pytest
 
 from robust.eval.decision.comparison import cases
 from robust.eval.decision.decide import decide
-from robust.eval.decision.next_steps import next_steps
+from robust.eval.decision.next_steps import next_steps, suite_with
 from robust.eval.decision.observations import observations
 from robust.eval.decision.planning import Plan, half_width
 from robust.eval.decision.policy import read_policy
+from robust.eval.decision.records import Circumstances
 from robust.eval.decision.risks import risks
 from robust.eval.decision.study import Study
 from robust.eval.evidence.records import CandidateEvidence, Evidence
@@ -166,3 +167,35 @@ def test_a_suite_with_a_missing_cell_has_no_retained_share() -> None:
     assert study.retained(candidate, "test", None, "AP50").missing == "not measured"
     assert study.retained(candidate, "test", "crowd", "AP50").missing == "not measured"
     assert study.retained(candidate, "test", "night", "AP50").value is not None
+
+
+def test_a_variant_that_the_policy_requires_and_nobody_evaluated_is_the_first_step() -> None:
+    evidence = build_evidence()
+    fog = tuple(v for v in evidence.suite.variants if not v.name.startswith(("night/", "crowd/")))
+    evidence = evidence.model_copy(update={"suite": evidence.suite.model_copy(update={"variants": fog})})
+    decision = decide(evidence, POLICY)
+    first = next_steps(Study(evidence), POLICY, decision)[0]
+    assert first.what == "Evaluate what the policy requires: night and crowd"
+    assert first.why.startswith("not measured at severity 1, 2, 3, 4 and 5; ")
+    assert first.command is not None and first.command.endswith("--split test --suite core")
+    steps = next_steps(Study(build_evidence()), POLICY, decide(build_evidence(), POLICY))
+    assert not steps[0].what.startswith("Evaluate what the policy requires")
+
+
+@pytest.mark.parametrize(
+    ("corruptions", "suite"), [(("night", "crowd"), "core"), (("night", "rainfall"), "full"), (("moon",), None)]
+)
+def test_the_smallest_suite_that_holds_what_is_required_is_named(corruptions: tuple[str, ...], suite: str) -> None:
+    assert suite_with(corruptions) == suite
+
+
+def test_facts_that_a_gate_asks_for_and_nobody_gave_are_a_step() -> None:
+    evidence = build_evidence()
+    given = decide(evidence, POLICY, Circumstances(facts=("purpose",)))
+    steps = {step.what: step for step in next_steps(Study(evidence), POLICY, given)}
+    (gate,) = [g for g in given.gates if g.kind == "human_facts"]
+    assert steps["Fill in the card, card.yaml"].why == gate.reason
+    everything = decide(
+        evidence, POLICY, Circumstances(facts=("purpose", "owner", "intended_use", "operating_conditions"))
+    )
+    assert "Fill in the card, card.yaml" not in {s.what for s in next_steps(Study(evidence), POLICY, everything)}

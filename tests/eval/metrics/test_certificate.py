@@ -88,7 +88,7 @@ def test_ten_faultless_images_certify_26_percent_at_best() -> None:
         assert one.p_value == pytest.approx(0.3486784, abs=5e-8)
     assert learn.sentence == (
         "No threshold is certified for 10.0% with 95% confidence: that takes 29 images without any miss, and there are "
-        "10 with objects; these images could certify 25.9% there."
+        "10 with objects; what these images can certify at the lowest threshold of the sweep is 25.9%."
     )
     assert conformal.threshold == 0.4
     assert conformal.best_alpha is None  # its level must be fixed before looking

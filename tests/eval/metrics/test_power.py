@@ -9,7 +9,6 @@ from robust.eval.metrics.power import (
     half_width,
     images_needed_for_difference,
     images_needed_for_margin,
-    images_to_close,
     smallest_difference,
 )
 
@@ -51,12 +50,6 @@ def test_so_many_images_show_the_difference_in_four_of_five_studies() -> None:
     seen = np.random.default_rng(0).normal(0.05, 0.4 / np.sqrt(n), 20_000)
     shown = np.abs(seen) * np.sqrt(n) / 0.4 > stats.norm.ppf(0.975)
     assert shown.mean() == pytest.approx(0.8, abs=0.01)
-
-
-def test_images_that_close_a_gate() -> None:
-    assert images_to_close(10, 0.2, 0.1) == 40
-    assert images_to_close(10, 0.2, -0.05) == 160
-    assert images_to_close(50, 0.1, 0.2) == 13
 
 
 @pytest.mark.parametrize("ask", [images_needed_for_difference, images_needed_for_margin])

@@ -126,6 +126,17 @@ class TestChoice:
         assert (choice.threshold, choice.rule, choice.chosen_on) == (0.5, MAX_F1, "val")
         assert "0.5 (precision 0.800, recall 0.800, F1 0.800, FPPI 0.200)" in choice.reason
 
+    def test_a_shared_optimum_and_one_at_an_end_of_the_sweep_are_told(self) -> None:
+        inside = choose_threshold(CURVE, NO_CONSTRAINTS).reason
+        assert inside.endswith(" As high an F1, with as many or more false alarms: 1.") and "sweep" not in inside
+        lowest = choose_threshold(CURVE[2:], NO_CONSTRAINTS).reason
+        assert lowest.endswith("It is the lowest threshold of the sweep: a better one may lie below.")
+        assert "As high an F1" not in lowest
+        highest = choose_threshold(CURVE[:3], NO_CONSTRAINTS).reason
+        assert highest.endswith("It is the highest threshold of the sweep: a better one may lie above.")
+        limited = choose_threshold(CURVE, ThresholdConstraints(max_fppi=0)).reason
+        assert limited.endswith("It is the highest threshold of the sweep: a better one may lie above.")
+
     def test_lowest_fppi_among_equal_f1(self) -> None:
         first, second = _point(0.4, 4, 2, 2), _point(0.5, 2, 0, 2)
         assert first.f1 == second.f1

@@ -170,7 +170,7 @@ def test_headings_and_reasons_read_as_french_readers_know_them() -> None:
     assert (made.title, made.verdict.word) == ("Décision de promotion", "HOLD")
     assert made.verdict.answer == "Promouvoir\u00a0: EN ATTENTE"
     assert "NON RENSEIGNÉ" in {str(fact.value) for fact in made.constraints}
-    (gate,) = [row for row in made.gates.rows if row.header == "AP50 d'origine"]
+    (gate,) = [row for row in made.gates.rows if row.header == "AP50 sur les images d'origine"]
     assert gate.cells[0].text == "? PREUVES INSUFFISANTES" and re.fullmatch(r"0,\d{3}", gate.cells[1].text)
 
 
