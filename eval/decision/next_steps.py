@@ -19,6 +19,10 @@ from robust.eval.metrics.records import Record
 
 LONGER = 20
 """Epochs for a longer training with early stopping."""
+DATA_FILES = (".yaml", ".yml", ".json")
+"""How files of data sets end; the first is what a name without an ending stands for."""
+WEIGHTS_FILES = (".pt",)
+"""The same for weights."""
 
 
 class NextStep(Record):
@@ -84,6 +88,15 @@ def _experiment(study: Study) -> str:
     return f" --experiment {shlex.quote(study.evidence.experiment)}"
 
 
+def _file(name: str, endings: tuple[str, ...]) -> str:
+    """The file that a command needs; evidence names data and models without their folder, and may leave out the end."""
+    return name if name.endswith(endings) else f"{name}{endings[0]}"
+
+
+def _data_file(name: str) -> str:
+    return shlex.quote(_file(name, DATA_FILES))
+
+
 def _missing_cells(study: Study, policy: Policy) -> NextStep | None:
     judged = [(c, policy.judged_on, v.name) for c in study.everybody for v in study.evidence.suite.variants]
     wanted = judged + [(c, policy.selection.split, CLEAN) for c in study.candidates]
@@ -95,7 +108,7 @@ def _missing_cells(study: Study, policy: Policy) -> NextStep | None:
     return NextStep(
         what="Evaluate what is missing",
         why=f"{plural(len(missing), 'cell')} of {len(wanted)} not measured (on {', '.join(splits)})",
-        command=f"robust eval{_experiment(study)} --data {shlex.quote(data)} --split {shlex.quote(splits[0])}"
+        command=f"robust eval{_experiment(study)} --data {_data_file(data)} --split {shlex.quote(splits[0])}"
         if data
         else None,
     )
@@ -123,7 +136,7 @@ def _required_variants(study: Study, policy: Policy, decision: Decision) -> Next
         what=f"Evaluate what the policy requires: {listed(named)}",
         why=f"not measured at severity {listed([str(s) for s in severities])}; {plural(waiting, 'gate')} of "
         f"{len(decision.gates)} had nothing to read",
-        command=f"robust eval{_experiment(study)} --data {shlex.quote(data)} --split {shlex.quote(policy.judged_on)} "
+        command=f"robust eval{_experiment(study)} --data {_data_file(data)} --split {shlex.quote(policy.judged_on)} "
         f"--suite {suite}"
         if data and suite
         else None,
@@ -193,8 +206,8 @@ def _train(study: Study, group: Group, seeds: tuple[int, ...], epochs: int | Non
     """The command that trains a configuration again; None when the evidence does not say how it was trained."""
     c = group.configuration
     settings = {
-        "--data": c.data,
-        "--model": c.model,
+        "--data": c.data and _file(c.data, DATA_FILES),
+        "--model": c.model and _file(c.model, WEIGHTS_FILES),
         "--imgsz": c.imgsz,
         "--lr0": c.lr0,
         "--epochs": epochs or c.epochs,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from robust.eval.decision.claims import interval, score, signed
 from robust.eval.decision.records import GateResult, Outcome, Tier
+from robust.eval.metrics.interval import VERY_SMALL
 
 _WORST_FIRST = {Outcome.FAIL: 0, Outcome.NOT_ENOUGH_EVIDENCE: 1, Outcome.PASS: 2}
 _CRITICAL_FIRST = {Tier.CRITICAL: 0, Tier.SUPPORTING: 1, Tier.INFORMATIONAL: 2}
@@ -67,8 +68,9 @@ def ends(gate: GateResult) -> str:
 
 
 def reason(gate: GateResult) -> str:
-    """Why the gate answers so, and who waives it."""
-    return "; ".join(part for part in (gate.reason, waiver(gate)) if part)
+    """Why the gate answers so, whether the sample is too small to lean on, and who waives it."""
+    small = VERY_SMALL if gate.estimate.has_interval and VERY_SMALL in gate.estimate.note else ""
+    return "; ".join(part for part in (gate.reason, small, waiver(gate)) if part)
 
 
 def place(gate: GateResult) -> str:

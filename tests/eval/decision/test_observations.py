@@ -199,3 +199,15 @@ def test_facts_that_a_gate_asks_for_and_nobody_gave_are_a_step() -> None:
         evidence, POLICY, Circumstances(facts=("purpose", "owner", "intended_use", "operating_conditions"))
     )
     assert "Fill in the card, card.yaml" not in {s.what for s in next_steps(Study(evidence), POLICY, everything)}
+
+
+def test_commands_name_files_where_the_evidence_has_names_alone() -> None:
+    def shortened(one: CandidateEvidence) -> CandidateEvidence:
+        names = {"data": "people", "model": "yolov8n"} if one.role == "candidate" else {}
+        return one.model_copy(update={"configuration": one.configuration.model_copy(update=names)})
+
+    evidence = change_candidates(build_evidence(), shortened)
+    steps = {step.what: step.command for step in next_steps(Study(evidence), POLICY, decide(evidence, POLICY))}
+    assert "--data people.yaml --model yolov8n.pt " in (
+        steps["Train the proposed configuration with 3 more seeds"] or ""
+    )

@@ -22,8 +22,9 @@ from robust.eval.decision.records import (
     Verdict,
     WaiverResult,
 )
+from robust.eval.metrics.interval import VERY_SMALL
 from robust.eval.report.gate_summary import gate_summary
-from robust.eval.report.gate_words import observed
+from robust.eval.report.gate_words import observed, reason
 from robust.eval.report.junit import junit
 from tests.eval.evidence_builder import build_evidence
 
@@ -166,7 +167,8 @@ def test_hostile_names_neither_break_the_xml_nor_get_lost() -> None:
 def test_the_summary_shows_everything_with_what_blocks_first() -> None:
     page = gate_summary(decision(*EVERY))
     assert page.startswith("## Promotion decision: ✕ REJECT\n\n**REJECT.** because\n")
-    assert f"- **Evidence sha256**: `{'e' * 64}`" in page and f"- **Policy sha256**: `{'b' * 64}`" in page
+    assert f"- **Evidence sha256**: `{'e' * 64}`" in page
+    assert f"- **Policy sha256, of its content**: `{'b' * 64}`" in page
     assert "- **Proposed candidate**: run\n" in page
     rows = [line for line in page.splitlines() if line.startswith("| critical") or line.startswith("| supporting")]
     assert len(rows) == 2 * 9 and rows[0].startswith("| critical FAIL None | ✕ FAIL | 0.731 \\[0.500, 0.900\\] (AP50,")
@@ -208,3 +210,12 @@ def test_a_real_decision_is_written_both_ways() -> None:
     assert cases[0].attrib["name"] == "decision" and len(cases) == len(made.gates) + 1
     page = gate_summary(made)
     assert all(one.gate in page for one in made.gates) and made.evidence_sha256 in page
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PASS, Outcome.FAIL])
+def test_an_answer_from_a_very_small_sample_says_so(outcome: Outcome) -> None:
+    plain = gate(outcome)
+    small = Estimate(value=0.7, low=0.65, high=0.75, note=VERY_SMALL)
+    assert reason(plain.model_copy(update={"estimate": small})) == f"{plain.reason}; {VERY_SMALL}"
+    assert reason(plain) == plain.reason
+    assert reason(plain.model_copy(update={"estimate": Estimate(value=0.7, note=VERY_SMALL)})) == plain.reason
