@@ -13,7 +13,7 @@ from robust.eval.audit.settings import identity
 from robust.eval.evidence.findings import AuditFinding, Severity
 from robust.eval.tracking import tags
 
-NO_DATA = "the data set was not given or is not here: name it with --data"
+NO_DATA = "the audit of the training runs had no data set: name it with robust audit --data"
 UNREADABLE = "the evaluations cannot be read"
 _PAIRS = 3  # examples in a sentence
 

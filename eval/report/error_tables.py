@@ -18,7 +18,7 @@ ERROR_WORDS: dict[ErrorKind, str] = {
     "both": "wrong class and box too far off",
     "dupe": "second detection of an object",
     "bkg": "detection where nothing is",
-    "miss": "object without any detection",
+    "miss": "missed, and for none of the reasons above",
     "false positives": "all false alarms together",
     "false negatives": "all misses together",
 }
@@ -45,8 +45,9 @@ def error_table(view: View) -> Table:
     rows = tuple(_error_row(view, candidate, kind, variants) for kind in KINDS) if candidate else ()
     caption = (
         f"{view.name}: AP50 that would be gained if one kind of error alone were fixed, "
-        f"{view.counts(view.judged_on)} when clean; the parts do not add up. Change: the same on the variant, less "
-        "that on clean images, paired image by image. In brackets: the 95 % interval."
+        f"{view.counts(view.judged_on)} when clean; the parts do not add up. Numbers count detections of every score "
+        "that was kept, as AP50 does, not those from the threshold on. Change: the same on the variant, less that on "
+        "clean images, paired image by image. In brackets: the 95 % interval."
     )
     return Table("errors", caption, columns, tuple(row for row in rows if row is not None), NO_CANDIDATE)
 

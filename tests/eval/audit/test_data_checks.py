@@ -24,7 +24,7 @@ def test_an_honest_study_raises_nothing() -> None:
 
 @pytest.mark.parametrize("rule", ["leakage", "split-counts"])
 def test_without_the_data_they_are_not_checked(rule: str) -> None:
-    assert "name it with --data" in not_checked(CHECKS, rule, study(data=None))
+    assert "name it with robust audit --data" in not_checked(CHECKS, rule, study(data=None))
 
 
 # --- leakage
