@@ -353,7 +353,7 @@ def test_a_part_that_would_be_missing_is_an_error_and_warnings_stay_out_of_sight
     to_pdf(page.replace(broken, ""), attached)
     with pytest.raises(RobustError, match="cannot be printed whole"):
         to_pdf(page, attached)
-    assert caplog.records == []
+    assert [one for one in caplog.records if one.name.startswith("weasyprint")] == []  # others may log in this worker
 
 
 LEFT, RIGHT, TOP, BOTTOM = 14, 210 - 14, 16, 297 - 18
