@@ -144,22 +144,24 @@ def choose_threshold(
     best = max(feasible, key=_preference(by_recall=constrained))
     if constrained:
         share = f"{len(feasible)} of {len(points)} thresholds meet {_wording(constraints)}"
-        return choice(best.threshold, f"{share}; {_describe(best)} has the {MAX_RECALL}." + _edge(best, points))
+        return choice(
+            best.threshold, f"{share}; {_describe(best)} has the {MAX_RECALL}." + _edge(best, points, by_recall=True)
+        )
     most = f"{_describe(best)} has the {MAX_F1} of {len(points)} thresholds."
     equals = sum(point.f1 == best.f1 for point in points) - 1
     if equals:
         most += f" As high an F1, with as many or more false alarms: {equals}."
-    return choice(best.threshold, most + _edge(best, points))
+    return choice(best.threshold, most + _edge(best, points, by_recall=False))
 
 
-def _edge(best: OperatingPoint, points: Sequence[OperatingPoint]) -> str:
-    """What must be known of a choice at an end of the sweep: nobody looked beyond it."""
+def _edge(best: OperatingPoint, points: Sequence[OperatingPoint], *, by_recall: bool) -> str:
+    """What must be known of a choice at an end of the sweep: nobody looked beyond it. Recall never rises above."""
     thresholds = [point.threshold for point in points]
     if len(thresholds) < 2 or min(thresholds) < best.threshold < max(thresholds):
         return ""
     if best.threshold == min(thresholds):
         return " It is the lowest threshold of the sweep: a better one may lie below."
-    return " It is the highest threshold of the sweep: a better one may lie above."
+    return "" if by_recall else " It is the highest threshold of the sweep: a better one may lie above."
 
 
 def _preference(*, by_recall: bool) -> Callable[[OperatingPoint], tuple[float, float, float]]:

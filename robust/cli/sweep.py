@@ -90,8 +90,9 @@ def sweep_command(
     else:
         _show(swept)
     if output is not None:
+        what = "Names of images" if given["thumbnails"] == "none" else "Pictures"
         for reason in dict.fromkeys(text for one in swept for text in one.trouble):
-            click.echo(f"Pictures are missing: {reason}", err=True)
+            click.echo(f"{what} are missing: {reason}", err=True)
         click.echo(f"Written to {output / 'tuning.html'}", err=True)
     echo_untranslated([text for one in swept for text in one.untranslated])
 

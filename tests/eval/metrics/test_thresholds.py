@@ -135,7 +135,9 @@ class TestChoice:
         highest = choose_threshold(CURVE[:3], NO_CONSTRAINTS).reason
         assert highest.endswith("It is the highest threshold of the sweep: a better one may lie above.")
         limited = choose_threshold(CURVE, ThresholdConstraints(max_fppi=0)).reason
-        assert limited.endswith("It is the highest threshold of the sweep: a better one may lie above.")
+        assert limited.endswith(f"has the {MAX_RECALL}.")  # recall only falls above
+        loose = choose_threshold(CURVE, ThresholdConstraints(min_precision=0.5)).reason
+        assert loose.endswith("It is the lowest threshold of the sweep: a better one may lie below.")
 
     def test_lowest_fppi_among_equal_f1(self) -> None:
         first, second = _point(0.4, 4, 2, 2), _point(0.5, 2, 0, 2)
