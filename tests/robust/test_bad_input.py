@@ -22,6 +22,7 @@ from robust.cli import robust
 from robust.eval.tracking import tags
 from robust.eval.tracking.store import Store
 from tests.eval.tiny_study import write_data, write_weights
+from tests.robust.command_line import with_options
 from tests.robust.data_faults import COCO_FAULTS, YOLO_FAULTS, Fault, to_coco, write
 
 
@@ -53,7 +54,7 @@ class Bench:
         }[command]
 
     def run(self, command: str, *more: object) -> Result:
-        return CliRunner().invoke(robust, [str(argument) for argument in (*self.arguments(command), *more)])
+        return CliRunner().invoke(robust, with_options(self.arguments(command), more))
 
     def must(self, command: str, *more: object) -> None:
         result = self.run(command, *more)

@@ -19,6 +19,7 @@ from robust.eval.evaluate import Evaluation
 from robust.eval.tracking.store import Store
 from tests.eval.evidence_builder import build_evidence
 from tests.eval.tiny_study import write_data, write_weights
+from tests.robust.command_line import with_options
 
 
 def run(*arguments: object) -> Result:
@@ -40,7 +41,7 @@ def evaluate(originals: tuple[Path, Path]) -> Callable[..., Result]:
     shutil.copyfile(originals[1], "mlflow.db")
     Path("night.yaml").write_text("corruptions: [night]\nseverities: [3]\n", encoding="utf-8")
     common = ("eval", "--data", data, "--weights", weights, "--imgsz", 64, "--executor", "local")
-    return lambda *more: run(*common, "--suite", "night.yaml", *more)
+    return lambda *more: run(*with_options((*common, "--suite", "night.yaml"), more))
 
 
 def test_built_and_recorded_sets_and_what_training_has_seen(evaluate: Callable[..., Result]) -> None:
