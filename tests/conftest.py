@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from robust.eval.tracking.store import Store
 
 _FIXED = {
     "OMP_NUM_THREADS": "1",  # two pytest workers share two cores
@@ -40,6 +46,28 @@ hypothesis.settings.load_profile("robust")  # the same cases everywhere, and no 
 def in_a_folder_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run each test in an empty folder, so that what it writes never lands in the repository."""
     monkeypatch.chdir(tmp_path_factory.mktemp("working"))
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without experiments, to be copied: making its tables takes seconds, a copy none."""
+    from robust.eval.tracking.store import Store
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    Store.open(f"sqlite:///{path.as_posix()}")
+    return path
+
+
+@pytest.fixture
+def new_store(empty_database: Path) -> Callable[[Path], Store]:
+    """Open a new store in a folder."""
+    from robust.eval.tracking.store import Store
+
+    def make(folder: Path) -> Store:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Store.open(f"sqlite:///{shutil.copyfile(empty_database, folder / 'mlflow.db').as_posix()}")
+
+    return make
 
 
 @pytest.fixture(scope="session")

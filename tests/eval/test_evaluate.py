@@ -5,8 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +17,6 @@ from robust.datasets.load import load_dataset
 from robust.errors import DataError, IntegrityError, StoreError, UnknownName, UsageError
 from robust.eval.candidates import Selection, choose
 from robust.eval.decision.study import Study
-from robust.eval.engine.executors import ProcessExecutor
 from robust.eval.evaluate import Evaluation, evaluate
 from robust.eval.evaluation_run import read_evidence
 from robust.eval.measuring import Request
@@ -27,6 +24,7 @@ from robust.eval.report_run import collect_evidence
 from robust.eval.tracking.store import Store
 
 from .fakes import save_tiny_weights, write_data_yaml
+from .preloaded import Preloaded
 
 
 @pytest.fixture(scope="module")
@@ -95,16 +93,6 @@ def test_second_evaluation_infers_nothing_and_adds_no_run(desk: Desk, monkeypatc
     assert second.filled.n_inferences == 0
     assert second.run_ids == first.run_ids
     assert second.evidence.to_json() == first.evidence.to_json()
-
-
-@pytest.mark.slow
-def test_several_processes_give_the_same_evidence(
-    tmp_path: Path, material: Path, new_store: Callable[[Path], Store]
-) -> None:
-    alone, together = (Desk(folder, material, new_store(folder)) for folder in (tmp_path / "a", tmp_path / "b"))
-    one = alone.evaluate()
-    other = evaluate(together.request, together.store, executor=ProcessExecutor(2))
-    assert one.evidence.to_json() == other.evidence.to_json()
 
 
 @pytest.fixture
@@ -255,34 +243,34 @@ def test_unreachable_store_is_told() -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(tmp_path: Path, material: Path) -> None:
-    def command(folder: Path) -> list[str]:
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes_and_so_do_several_processes(
+    tmp_path: Path, material: Path
+) -> None:
+    def arguments(folder: Path, *executor: str) -> list[str]:
         return [
-            *(sys.executable, "-m", "robust", "eval", "--weights", str(material / "tiny.pt"), "--imgsz", "64"),
-            *("--baseline", str(material / "base.pt"), "--data", str(material / "data.yaml"), "--workers", "2"),
-            *("--cache-dir", str(folder / "cache"), "--tracking-uri", f"sqlite:///{folder / 'mlflow.db'}", "--json"),
+            *("--quiet", "eval", "--weights", str(material / "tiny.pt"), "--baseline", str(material / "base.pt")),
+            *("--imgsz", "64", "--data", str(material / "data.yaml"), "--suite", str(tmp_path / "suite.yaml")),
+            *("--cache-dir", str(folder / "cache"), *executor),
+            *("--tracking-uri", f"sqlite:///{folder / 'mlflow.db'}", "--json"),
         ]
 
-    def run(folder: Path) -> str:
-        done = subprocess.run(command(folder), cwd=tmp_path, capture_output=True, text=True, check=True, env=_quiet())
-        return json.dumps(json.loads(done.stdout)["evidence"])
+    def evidence(output: Path) -> str:
+        return json.dumps(json.loads(output.read_text(encoding="utf-8"))["evidence"])
 
-    calm, hunted = tmp_path / "calm", tmp_path / "hunted"
+    alone, several = ("--executor", "local"), ("--workers", "2")
+    calm, hunted, output = tmp_path / "calm", tmp_path / "hunted", tmp_path / "output"
     calm.mkdir()
     hunted.mkdir()
-    started = time.monotonic()
-    expected = run(calm)
-    length = time.monotonic() - started
-    moments = random.Random(20261123)
-    for _ in range(4):
-        child = subprocess.Popen(
-            command(hunted), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_quiet()
-        )
-        time.sleep(moments.uniform(0.3, 1.0) * length)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    assert run(hunted) == expected
-
-
-def _quiet() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+    (tmp_path / "suite.yaml").write_text("corruptions: [night, occlusion]\nseverities: [1, 3]\n", encoding="utf-8")
+    with Preloaded(tmp_path) as robust:
+        assert robust.run(arguments(calm, *alone), output) == 0  # the first one makes the tables of its store too
+        expected, moments = evidence(output), random.Random(20261123)
+        started = time.monotonic()
+        shutil.rmtree(calm / "cache")
+        assert robust.run(arguments(calm, *alone), output) == 0
+        length = time.monotonic() - started
+        for executor in (alone, alone, alone, several):
+            killed_after = moments.uniform(0.1, 0.9) * length
+            assert robust.run(arguments(hunted, *executor), output, killed_after) == -signal.SIGKILL
+        assert robust.run(arguments(hunted, *several), output) == 0
+    assert evidence(output) == expected

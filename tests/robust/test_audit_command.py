@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,13 +56,12 @@ def test_a_misspelt_key_and_an_alias_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> str:
+def uri(tmp_path: Path, new_store: Callable[[Path], Store]) -> str:
     """A store with two runs that differ in a rate that auto ignored; one has a hostile name."""
-    uri = f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}"
-    store = Store.open(uri)
+    store = new_store(tmp_path)
     for lr0, name in ((0.005, "slow"), (0.01, "<b>x</b>\x1b[2J\nerror: forged_s7")):
         log_run(store, "e", name, parameters(320, lr0, 1, optimizer="auto"), map50=0.7012550525858202)
-    return uri
+    return store.tracking_uri
 
 
 def run(uri: str, *args: str) -> Result:

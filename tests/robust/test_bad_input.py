@@ -92,11 +92,9 @@ def assert_short(result: Result) -> None:
 
 
 @pytest.fixture(scope="module")
-def originals(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def originals(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> tuple[Path, Path]:
     """Weights, and a store without experiments."""
-    folder = tmp_path_factory.mktemp("originals")
-    Store.open(f"sqlite:///{(folder / 'mlflow.db').as_posix()}")
-    return write_weights(folder / "tiny.pt"), folder / "mlflow.db"
+    return write_weights(tmp_path_factory.mktemp("originals") / "tiny.pt"), empty_database
 
 
 @pytest.fixture

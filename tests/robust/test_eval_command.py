@@ -16,7 +16,6 @@ from robust.cli import eval as eval_module
 from robust.cli import robust
 from robust.eval.engine.fill import Filled
 from robust.eval.evaluate import Evaluation
-from robust.eval.tracking.store import Store
 from tests.eval.evidence_builder import build_evidence
 from tests.eval.tiny_study import write_data, write_weights
 from tests.robust.command_line import with_options
@@ -27,11 +26,9 @@ def run(*arguments: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def originals(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Weights, and a store without experiments: making its tables takes seconds."""
-    folder = tmp_path_factory.mktemp("originals")
-    Store.open(f"sqlite:///{(folder / 'mlflow.db').as_posix()}")
-    return write_weights(folder / "tiny.pt"), folder / "mlflow.db"
+def originals(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> tuple[Path, Path]:
+    """Weights, and a store without experiments."""
+    return write_weights(tmp_path_factory.mktemp("originals") / "tiny.pt"), empty_database
 
 
 @pytest.fixture

@@ -39,17 +39,9 @@ R1_PERSON = (
 )
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store without experiments: making its tables takes seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Store.open(f"sqlite:///{path.as_posix()}")
-    return path
-
-
 @pytest.fixture(autouse=True)
-def store_here(database: Path, in_a_folder_of_its_own: None) -> None:
-    shutil.copyfile(database, "mlflow.db")
+def store_here(empty_database: Path, in_a_folder_of_its_own: None) -> None:
+    shutil.copyfile(empty_database, "mlflow.db")
 
 
 def run(*arguments: object) -> Result:

@@ -1,8 +1,8 @@
-"""A fresh SQLite store for each test, copied from one that is made once: making one takes two seconds."""
+"""A fresh SQLite store for each test."""
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,14 +10,6 @@ import pytest
 from robust.eval.tracking.store import Store
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Store.open(f"sqlite:///{path.as_posix()}")
-    return path
-
-
 @pytest.fixture
-def store(tmp_path: Path, empty_database: Path) -> Store:
-    path = shutil.copyfile(empty_database, tmp_path / "mlflow.db")
-    return Store.open(f"sqlite:///{path.as_posix()}")
+def store(tmp_path: Path, new_store: Callable[[Path], Store]) -> Store:
+    return new_store(tmp_path)
