@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from functools import cache
 
 from robust.corruptions.registry import get, names
-from robust.corruptions.suites import load_suite, suite_names
+from robust.corruptions.suites import Suite, load_suite, suite_names
 from robust.eval.decision.claims import listed, plural
 from robust.eval.decision.planning import USEFUL_DIFFERENCE, plan_of
 from robust.eval.decision.policy import Policy
@@ -145,9 +146,13 @@ def _required_variants(study: Study, policy: Policy, decision: Decision) -> Next
 
 def suite_with(corruptions: Sequence[str]) -> str | None:
     """The smallest built-in suite that holds all of these corruptions; None when there is none."""
-    suites = [load_suite(name) for name in suite_names()]
-    fitting = [s for s in suites if set(corruptions) <= {v.corruption for v in s.variants}]
+    fitting = [suite for suite in _built_in_suites() if set(corruptions) <= {v.corruption for v in suite.variants}]
     return min(fitting, key=lambda suite: len(suite.variants)).name if fitting else None
+
+
+@cache
+def _built_in_suites() -> tuple[Suite, ...]:
+    return tuple(load_suite(name) for name in suite_names())
 
 
 def _facts(decision: Decision) -> NextStep | None:

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -149,8 +150,11 @@ def read_policy(path: Path | None = None) -> Policy:
         UnknownName: a key or a kind of gate is not known.
         UsageError: the file cannot be read or a value is wrong.
     """
-    if path is not None:
-        return read_yaml(path, Policy, "policy")
+    return _default_policy() if path is None else read_yaml(path, Policy, "policy")
+
+
+@cache
+def _default_policy() -> Policy:
     return parse_yaml(default_policy_text(), Policy, "policy", "policy.yaml of robust")
 
 

@@ -24,13 +24,15 @@ _LEAD = re.compile(r"^\u00a0?[;:,.]\s")  # what joins a fragment to the text bef
 
 @dataclass(frozen=True)
 class Template:
-    """A message with places: its patterns, what must be in a text for it to fit, and its translation."""
+    """A message with places: its patterns, what a text must hold, start and end with to fit, and its translation."""
 
     patterns: tuple[re.Pattern[str], ...]
     places: tuple[int, ...]
     starts_open: bool
     ends_open: bool
     needed: str
+    start: str
+    end: str
     weight: int
     words: str
 
@@ -52,13 +54,18 @@ class Template:
         compiled = tuple(re.compile(pattern, re.DOTALL) for pattern in patterns)
         whole = any(glue in literal for literal in literals for glue in SENTENCES)
         starts, ends = (not literal and not whole for literal in (literals[0], literals[-1]))
-        return cls(compiled, tuple(numbers), starts, ends, max(literals, key=len), sum(map(len, literals)), words)
+        needed, weight = max(literals, key=len), sum(map(len, literals))
+        return cls(compiled, tuple(numbers), starts, ends, needed, literals[0], literals[-1], weight, words)
 
     def fit(self, text: str) -> Iterator[tuple[str, ...]]:
         """The values that a text has in the places, where it fits; some messages fit in several ways.
 
         A value at an end of the message never reaches over the end of a sentence or clause: that belongs to another.
         """
+        if not (self.needed in text and text.startswith(self.start) and text.endswith(self.end)):
+            return
+        if self.patterns[0].fullmatch(text) is None:
+            return  # the others fit the same texts, in other ways
         found = dict.fromkeys(match.groups() for pattern in self.patterns if (match := pattern.fullmatch(text)))
         for values in found:
             ends = (values[0],) * self.starts_open + (values[-1],) * self.ends_open

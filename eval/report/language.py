@@ -165,7 +165,7 @@ class Translator:
 
     def _fitting(self, text: str) -> Iterator[tuple[Template, tuple[str, ...]]]:
         for template in self.catalogue.templates:
-            if template.needed in text:
+            if template.needed in text:  # asked here too: a call costs more than the answer
                 yield from ((template, parts) for parts in template.fit(text))
 
     def _all(self, parts: Iterable[str]) -> list[str] | None:
