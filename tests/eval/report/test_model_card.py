@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from huggingface_hub import ModelCard
 
 from robust.eval.decision.decide import decide
 from robust.eval.evidence.records import Evidence
@@ -103,8 +104,7 @@ def test_without_a_candidate_it_says_so_and_has_no_results() -> None:
 
 
 def test_hugging_face_reads_the_results_back() -> None:
-    hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
-    card = hub.ModelCard(model_card(Card(model_licence="mit")), ignore_metadata_errors=False)
+    card = ModelCard(model_card(Card(model_licence="mit")), ignore_metadata_errors=False)
     assert card.data.license == "mit" and card.data.model_name == PROPOSED
     values = {(r.dataset_split, r.dataset_config, r.metric_type): r.metric_value for r in card.data.eval_results}
     candidate = next(c for c in small_evidence().candidates if c.name == PROPOSED)

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
+from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
+from in_toto_attestation.v1 import statement_pb2
 
 from robust.eval.decision.decide import decide
 from robust.eval.decision.policy import Policy
@@ -86,9 +89,6 @@ def test_without_a_candidate_no_weights_are_a_subject() -> None:
 
 
 def test_another_reader_of_in_toto_understands_it() -> None:
-    json_format = pytest.importorskip("google.protobuf.json_format", reason="in-toto-attestation is not installed")
-    statement_pb2 = pytest.importorskip("in_toto_attestation.v1.statement_pb2")
-    test_result_pb2 = pytest.importorskip("in_toto_attestation.predicates.test_result.v0.test_result_pb2")
     text = to_statement(small_evidence(), decided(policy_for("HOLD")), FILES)
     read = json_format.Parse(text, statement_pb2.Statement())
     predicate = json_format.MessageToDict(read)["predicate"]
