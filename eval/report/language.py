@@ -232,7 +232,7 @@ def localised(text: str, lang: str) -> str:
         return format_date(date(*map(int, found.groups())), "long", locale=lang)
 
     if lang == "fr":  # where the comma is the decimal mark, it cannot stand between numbers
-        text = re.sub(r"(?<=\d), (?=[<>]? ?[+-]?\d)", " ; ", text)
+        text = re.sub(r"(?<=[\d%]), (?=[<>]? ?[+-]?\d)", " ; ", text)
     return re.sub(r"(?<=\d) ?%", "\u00a0%" if lang == "fr" else "%", _NUMBER.sub(number, _DATE.sub(day, text)))
 
 

@@ -111,7 +111,9 @@ def candidate_metrics(view: View) -> Table:
     against = view.baseline.name if view.baseline else "not evaluated"
     caption = (
         f"{view.name} on clean images, {view.floor_of(val, test)}; {view.counts(val)}; {view.counts(test)}. "
-        f"{view.selection_words} Baseline: {against}. {BRACKETS}"
+        f"{view.selection_words} Baseline: {against}. {BRACKETS} "
+        f"Claims rest on the difference in {view.metric} alone; the other differences are not corrected for their "
+        "number."
     )
     return Table("candidate-metrics", caption, columns, rows)
 

@@ -10,6 +10,7 @@ from robust.corruptions.records import CLEAN
 from robust.errors import UsageError
 from robust.eval.decision.claims import listed, plural
 from robust.eval.evidence.records import Curve
+from robust.eval.report import tuning_provenance as provenance
 from robust.eval.report import tuning_tables as tables
 from robust.eval.report.context import Code, Fact, Table, map_text, printable
 from robust.eval.report.flips import FlipGallery, flip_gallery, flip_tables
@@ -91,6 +92,9 @@ class TuningContext:
     left_out: Annotated[str, "what this document leaves out to stay small, and where it stands; empty when nothing"]
     summary: Annotated[Table, "every candidate with its threshold and its value on the judging split"]
     how_to_read: Annotated[tuple[str, ...], "what the numbers mean and what they are not for"]
+    weights: Annotated[Table, "weights that were swept, by hash"]
+    images: Annotated[Table, "images that were swept, by fingerprint"]
+    settings: Annotated[tuple[Fact, ...], "what wrote the report, and the settings of inference"]
     data: Annotated[Code, "JSON for the slider"]
     sections: Annotated[tuple[TuningSection, ...], "one for each candidate"]
 
@@ -120,6 +124,9 @@ def build_tuning(subjects: Sequence[TuningSubject], extent: Extent | None = None
         left_out=_left_out(extent, several=len(subjects) > 1),
         summary=tables.summary_table(subjects),
         how_to_read=HOW_TO_READ,
+        weights=provenance.weights_table(subjects),
+        images=provenance.images_table(subjects),
+        settings=provenance.settings(subjects),
         data=Code(script_data(detailed, lambda s, c: shown(extent.slider, s, c))),
         sections=tuple(
             _section(

@@ -44,6 +44,17 @@ def test_only_a_promotion_has_passed(verdict: str, result: str, place: str) -> N
     }
 
 
+def test_what_the_predicate_cannot_say_goes_with_the_decision() -> None:
+    """A gate without evidence has not failed, and a waived one was set aside by somebody."""
+    waiver = {"gate": "size", "author": "A", "reason": "pilot", "expires": "2026-12-31"}
+    gates = [{**GATES["REJECT"], "name": "size"}, GATES["HOLD"]]
+    policy = Policy.model_validate({"version": 1, "name": "p", "gates": gates, "waivers": [waiver]})
+    told = statement(decided(policy, date(2026, 12, 1)))
+    (found,) = [subject["annotations"] for subject in told["subject"] if subject["name"] == "decision.json"]
+    assert (found["gatesWithoutEvidence"], found["waivedGates"]) == (["images"], ["size"])
+    assert told["predicate"]["failedTests"] == ["images"]
+
+
 def test_a_promotion_that_needed_a_waiver_has_passed_with_warnings() -> None:
     waiver = {"gate": "images", "author": "A", "reason": "pilot", "expires": "2026-12-31"}
     gates = [GATES["PROMOTE"], GATES["HOLD"]]

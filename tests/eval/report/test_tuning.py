@@ -341,6 +341,24 @@ def test_the_largest_suite_of_one_candidate_stays_within_two_megabytes() -> None
     assert len(html) <= 2_000_000 and b"kind30/5" in html
 
 
+def test_weights_and_images_are_told_by_their_hashes_also_when_sections_are_left_out() -> None:
+    subjects = (measured_subject(), formula_subjects()[0])
+    for extent in EXTENTS[:: len(EXTENTS) - 1]:
+        context = build_tuning(subjects, extent)
+        hashes = {one.candidate.weights_sha256 for one in subjects}
+        hashes |= {
+            split.fingerprint
+            for one in subjects
+            for split in one.evidence.data.splits
+            if split.split in {curve.split for curve in one.curves}
+        }
+        assert len(hashes) >= 4
+        for text in (render_tuning_html(context), render_tuning_markdown(context)):
+            assert all(found in text for found in hashes)
+            assert subjects[0].run_id in text and "Inference settings" in text
+    assert column(context.weights, subjects[0].title, "Weights sha256").text == subjects[0].candidate.weights_sha256
+
+
 def test_baselines_are_marked() -> None:
     rows = build_tuning(formula_subjects()).summary.rows
     assert [r.header for r in rows if "(baseline)" in r.header] == ["yolov8n@320 (baseline)", "yolov8n@416 (baseline)"]
