@@ -188,7 +188,7 @@ def plot(
             for one in series
         ),
         rules=tuple(rule(x_of(value), label, (LEFT + right) / 2) for value, label in rules),
-        levels=_levels(bounds, x_of, y_of, right),
+        levels=_levels(bounds, series, x_of, y_of, right),
     )
 
 
@@ -249,27 +249,43 @@ def _whisker(x: float, low: float, high: float) -> str:
 
 
 def _levels(
-    bounds: Sequence[Bound], x_of: Callable[[float], float], y_of: Callable[[float], float], right: float
+    bounds: Sequence[Bound],
+    series: Sequence[Series],
+    x_of: Callable[[float], float],
+    y_of: Callable[[float], float],
+    right: float,
 ) -> tuple[Level, ...]:
-    """Lines whose labels keep clear of each other as far as there is room, the highest first."""
-    taken: list[tuple[float, float, float]] = []
+    """Lines, the highest first, whose labels keep clear of each other and of the marks as far as there is room."""
+    marks = [(x_of(x), y_of(y)) for one in series if one.marked for x, y, _ in one.points if y is not None]
+    taken: list[Place] = []
     made = []
     for bound in sorted(bounds, key=lambda one: (-one.value, one.start, one.stop, one.label)):
         start, stop, y = x_of(bound.start), x_of(bound.stop), y_of(bound.value)
         if start == stop:  # drawn a little to both sides, inside the frame
             start, stop = max(start - SIDE, LEFT), min(stop + SIDE, right)
         wide = LETTER * len(bound.label)
-        left = min(max(stop - wide, LEFT), right - wide), min(start, right - wide)
-        places = [(x, y + shift) for shift in (-5.0, 13.0) for x in left if y + shift > TOP + 8]
-        x, at = next((place for place in places if _is_free(taken, place, wide)), places[-1])
-        taken.append((x, x + wide, at))
-        made.append(Level(text(y), text(start), text(stop), Label(text(x), text(at), bound.label, "start")))
+        first, last = min(start, right - wide), min(max(stop - wide, LEFT), right - wide)
+        steps = [last - i * LETTER for i in range(1, int((last - first) / LETTER) + 1)]
+        places = [
+            (x, y + shift, wide) for shift in (-5.0, 13.0) for x in (last, first, *steps) if y + shift > TOP + LABEL - 4
+        ]
+        best = min(places, key=lambda place: _hidden(place, taken, marks))  # the first of equal ones
+        taken.append(best)
+        made.append(Level(text(y), text(start), text(stop), Label(text(best[0]), text(best[1]), bound.label, "start")))
     return tuple(made)
 
 
-def _is_free(taken: Sequence[tuple[float, float, float]], place: tuple[float, float], wide: float) -> bool:
-    x, y = place
-    return all(x > stop or x + wide < start or abs(y - other) > LABEL for start, stop, other in taken)
+Place = tuple[float, float, float]
+"""A label: its left end, its base line, its width."""
+
+
+def _hidden(place: Place, labels: Sequence[Place], marks: Sequence[tuple[float, float]]) -> tuple[int, int]:
+    """How many labels a label would touch, and how many marks it would cover."""
+    x, y, wide = place
+    touched = sum(x <= left + width and x + wide >= left and abs(y - at) <= LABEL for left, at, width in labels)
+    top = y - LABEL
+    covered = sum(x - MARKER < at < x + wide + MARKER and top - MARKER < y_at < y + MARKER for at, y_at in marks)
+    return touched, covered
 
 
 def rule(x: float, label: str, middle: float) -> Rule:

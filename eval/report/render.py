@@ -6,6 +6,7 @@ import dataclasses
 from functools import cache
 
 import jinja2
+from markupsafe import Markup, escape
 
 from robust.eval.report.catalogue import ENGLISH
 from robust.eval.report.context import ReportContext, escape_markdown, map_text
@@ -28,6 +29,7 @@ def environment(*, html: bool, lang: str = ENGLISH) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     found.filters["code_span"] = code_span
+    found.filters["breakable"] = breakable
     found.globals["_"] = phrases(lang)
     return found
 
@@ -52,6 +54,11 @@ def render_summary(context: ReportContext) -> str:
 
 def _fields(context: ReportContext) -> dict[str, object]:
     return {field.name: getattr(context, field.name) for field in dataclasses.fields(context)}
+
+
+def breakable(text: str) -> Markup:
+    """Escaped text of which a browser may break long names after an underscore, before it breaks them anywhere."""
+    return Markup(str(escape(text)).replace("_", "_<wbr>"))
 
 
 def code_span(text: str) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from robust.eval.report.charts import (
@@ -126,3 +128,14 @@ def test_labels_of_bounds_keep_clear_of_each_other() -> None:
         for other in labels[i + 1 :]:
             beside = abs(float(one.x) - float(other.x)) >= 8 * len(one.text)
             assert beside or abs(float(one.y) - float(other.y)) >= 12
+
+
+def test_labels_of_bounds_cover_no_mark_where_there_is_room() -> None:
+    for value in (0.3, 0.55, 0.62):
+        series = [Series("s", "a", tuple((float(i), height, "p") for i, height in enumerate((0.66, 0.6, 0.3))))]
+        drawn = plot(X, unit_axis("y"), series, bounds=[Bound(value, "≥ 0.500", 0.0, 2.0)])
+        (label,) = [level.label for level in drawn.levels]
+        x, y = float(label.x), float(label.y)
+        for mark in drawn.lines[0].marks:
+            at, height = map(float, re.findall(r"-?[\d.]+", mark.path)[:2])
+            assert not (x <= at + 4.5 <= x + 8 * len(label.text) and y - 12 < height < y), (value, mark)
