@@ -34,6 +34,15 @@ LABELS_ONLY = "detections were judged by labels alone, so nothing tells whether 
 NO_CELLS = "stored predictions are not at hand; they come with --experiment or --run-id"
 
 
+Loader = Callable[[Path, str, bool], Dataset]
+"""Reads a split of a data set, by its labels alone or not."""
+
+
+def read_split(place: Path, split: str, labels_only: bool) -> Dataset:
+    """Read a split; as `robust.datasets.load.load_dataset`."""
+    return load_dataset(place, split, labels_only=labels_only)
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where pictures and boxes come from.
@@ -42,11 +51,13 @@ class Origin:
         data: What the user named for the split that judges; None for nothing.
         places: Fingerprint of a data set -> where it was evaluated from.
         read: Opens the stored cells of a candidate; None when there are none.
+        load: Reads a split; who looks at many candidates gives one that reads each split once.
     """
 
     data: Path | None = None
     places: Mapping[str, Path] = field(default_factory=dict)
     read: Reader | None = None
+    load: Loader = read_split
 
 
 @dataclass(frozen=True)
@@ -125,7 +136,7 @@ class ImageSource:
                 try:
                     offered = available_splits(place)
                     name = offered[0] if len(offered) == 1 else self.split
-                    dataset = load_dataset(place, name, labels_only=labels_only)
+                    dataset = self.origin.load(place, name, labels_only)
                 except RobustError as error:
                     if not labels_only:
                         self.trouble.append(str(error))

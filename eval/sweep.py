@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from robust.corruptions.records import CLEAN
@@ -26,7 +27,7 @@ from robust.eval.evidence.study import EvidencePart
 from robust.eval.evidence.sweeping import SweepPlan
 from robust.eval.flip_pictures import draw_flips
 from robust.eval.gallery import Drawn
-from robust.eval.gallery_images import Origin
+from robust.eval.gallery_images import Loader, Origin, read_split
 from robust.eval.metrics.matching import match
 from robust.eval.metrics.records import OperatingPoint
 from robust.eval.metrics.resampling import Resampling
@@ -82,10 +83,12 @@ class Pictures:
     Attributes:
         mode: ``none``: names only; ``blurred``: people are made unrecognisable; ``full``: pictures as they are.
         data: The data set, where it no longer lies at the place it was evaluated from.
+        load: Reads a split of it, once however many candidates were evaluated on it.
     """
 
     mode: Mode = "blurred"
     data: Path | None = None
+    load: Loader = field(default_factory=lambda: cache(read_split))
 
 
 def sweep_evaluations(
@@ -164,7 +167,7 @@ def _swept_part(
         drawn = {}
         if pictures is not None:
             places = {fingerprint: Path(source) for fingerprint, source in store.data_sources(run.run_id).items()}
-            origin = Origin(pictures.data, places, lambda _: nullcontext(cells))
+            origin = Origin(pictures.data, places, lambda _: nullcontext(cells), pictures.load)
             drawn = {one.split: draw_flips(part.evidence, after, one, pictures.mode, origin) for one in costs}
     replicates = part.replicates.with_values(rates) if part.replicates else None
     return EvidencePart(part.evidence.model_copy(update={"candidates": (after,)}), replicates), costs, drawn

@@ -9,6 +9,7 @@ from robust.corruptions.records import CLEAN
 from robust.eval.evidence.records import CandidateEvidence, Curve
 
 PANELS = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"), ("fppi", "False positives per image"))
+_COLUMNS = 4
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe-Ito: told apart by everybody
 
 
@@ -27,7 +28,7 @@ def plot_sweep(candidate: CandidateEvidence, judged_on: str) -> bytes:
     from matplotlib.figure import Figure
 
     with rc_context({"svg.hashsalt": "robust", "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(10, 7), layout="constrained")
+        figure = Figure(figsize=(10, 7))
         FigureCanvasSVG(figure)
         for axes, (field, title) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
             for curve in candidate.sweep.curves:
@@ -41,7 +42,9 @@ def plot_sweep(candidate: CandidateEvidence, judged_on: str) -> bytes:
             if field != "fppi":
                 axes.set_ylim(0, 1.02)
         handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=6)
+        rows = -(-len(labels) // _COLUMNS)  # measuring every text instead would take as long as drawing
+        figure.subplots_adjust(left=0.05, right=0.985, top=0.9, bottom=0.09 + 0.032 * rows, wspace=0.13, hspace=0.32)
+        figure.legend(handles, labels, loc="lower center", ncols=_COLUMNS)
         figure.suptitle(_title(candidate))
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})

@@ -354,17 +354,22 @@ def map_text(value: Value, change: Callable[[str], str]) -> Value:
     return dataclasses.replace(value, **changed)
 
 
+_MARKUP = re.compile(r"[&<>\\`*\[\]|~$_]|^(#+|[-+]|\d+[.)])\s")
 _UNSEEN = {"Cc", "Cf", "Co", "Cs"}
 
 
 def printable(text: str) -> str:
     """One line of visible text: line breaks become spaces; control, direction and private use signs are spelled out."""
+    if text.isprintable() and "  " not in text:
+        return text  # nearly every text; no space but the plain one is printable in this sense
     flat = re.sub(r"\s+", " ", text)
     return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _UNSEEN else c for c in flat)
 
 
 def escape_markdown(text: str) -> str:
     """Text that Markdown shows as it is: no markup, no HTML, no table cell, no list."""
+    if not _MARKUP.search(text):
+        return text
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     escaped = re.sub(r"([\\`*\[\]|~$])", r"\\\1", escaped)
     escaped = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", escaped)  # inside a word an underscore is only an underscore

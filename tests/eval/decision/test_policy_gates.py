@@ -261,7 +261,7 @@ def test_too_few_images_and_shared_images_never_pass() -> None:
 # --- the whole decision ------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     half=st.floats(0.001, 0.3),
     shifts=st.tuples(st.floats(-0.5, 0.5), st.floats(0, 0.5)),

@@ -11,7 +11,8 @@ from robust.eval.report.files import verify
 
 
 @pytest.mark.slow
-def test_the_whole_job_ends_in_a_report_and_is_not_done_twice(tmp_path: Path) -> None:
+def test_the_whole_job_ends_in_a_report_and_is_not_done_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("robust.eval.demo.demo.available_cores", lambda: 1)  # loading torch anew takes longer than this
     recipe = Recipe({"train": 8, "val": 4, "test": 4}, imgsz=(64,), lr0=(0.002,), seeds=(1, 2), epochs=1)
     titles: list[str] = []
 

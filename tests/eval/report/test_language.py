@@ -252,6 +252,7 @@ MISLEADING = (
 )
 
 
+@cache
 def renamed(name: str) -> tuple[ReportContext, Translator]:
     """A French report whose experiment, data, proposed run, its configuration, owner and purpose have one name."""
     proposed = "yolov8n_e3_sz416_lr0.005_s42"
