@@ -327,7 +327,8 @@ def test_a_document_that_is_too_large_gives_up_curves_first_and_says_so() -> Non
         if extent.slider == "highest":
             assert shown == {"clean", "night/5", "occlusion/5", "crowd/5"}
         assert bool(found) == extent.sections
-    assert "tuning.csv" in html and html.count("(baseline)") == 0 and subjects[2].name in html
+    assert "tuning.csv" in html and html.count("(baseline)") == 0
+    assert subjects[2].name in html.replace("<wbr>", "")  # names may break there
 
 
 def test_the_largest_suite_of_one_candidate_stays_within_two_megabytes() -> None:
