@@ -20,7 +20,7 @@ from robust.eval.audit.results import is_result
 from robust.eval.audit.settings import as_integer
 from robust.eval.evaluation_run import read_evidence
 from robust.eval.evidence.findings import AuditEvidence
-from robust.eval.evidence.records import Evidence
+from robust.eval.evidence.records import DataEvidence, Evidence
 from robust.eval.tracking import tags
 from robust.eval.tracking.kept_files import ARGS, KeptFiles, args_paths, is_weights
 from robust.eval.tracking.records import Artifact, RunInfo
@@ -43,7 +43,7 @@ def audit_experiment(
     experiment: str | None,
     run_ids: Sequence[str] = (),
     *,
-    data: Path | None = None,
+    data: Path | DataFacts | None = None,
     declared: Mapping[str, int] | None = None,
 ) -> AuditEvidence:
     """Judge the training evidence of an experiment or of some runs, whoever logged them; no weights are read.
@@ -52,8 +52,8 @@ def audit_experiment(
         store: Where the runs are.
         experiment: All its training runs, unless runs are named.
         run_ids: Training runs, or evaluations of them.
-        data: Data set to count and to search for copies; no image is read without it.
-        declared: Split -> images that somebody says it has, held against ``data``.
+        data: Data set to count and to search for copies, or what is known of one; no image is read without a path.
+        declared: Split -> images that somebody says it has, held against a data set that is read.
 
     Raises:
         UsageError: nothing was named, or a run that has no training.
@@ -69,7 +69,7 @@ def read_facts(
     experiment: str | None,
     run_ids: Sequence[str] = (),
     *,
-    data: Path | None = None,
+    data: Path | DataFacts | None = None,
     declared: Mapping[str, int] | None = None,
 ) -> ExperimentFacts:
     """Read what the checks look at; as `audit_experiment`."""
@@ -81,7 +81,7 @@ def read_facts(
     return ExperimentFacts(
         experiment=name,
         runs=tuple(found),
-        data=read_data(data, declared) if data is not None else None,
+        data=read_data(data, declared) if isinstance(data, Path) else data,
         reported=_reported_on(store, runs),
     )
 
@@ -252,6 +252,23 @@ def read_data(source: Path, declared: Mapping[str, int] | None = None) -> DataFa
         ),
         overlaps=tuple(overlaps),
         declared=dict(declared or {}),
+    )
+
+
+def known_data(data: DataEvidence) -> DataFacts:
+    """What an evaluation found out about its data set; pairs of images are counted there, not named."""
+    names = {split.split for split in data.splits}
+    return DataFacts(
+        name=data.name,
+        splits=tuple(
+            SplitFacts(split=s.split, n_images=s.n_images, n_objects=s.n_objects, fingerprint=s.fingerprint)
+            for s in data.splits
+        ),
+        overlaps=tuple(
+            OverlapFacts(splits=one.splits, unnamed_identical=one.n_identical, unnamed_near=one.n_near_duplicates)
+            for one in data.leakage
+            if set(one.splits) <= names  # recordings beside the data set are no split of it
+        ),
     )
 
 

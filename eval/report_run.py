@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robust.errors import IntegrityError, UsageError
-from robust.eval.audit_run import audit_experiment
+from robust.eval.audit_run import audit_experiment, known_data
 from robust.eval.decision.decide import select
 from robust.eval.decision.policy import Policy
 from robust.eval.decision.study import Study
@@ -97,9 +97,10 @@ def _audited(store: Store, evidence: Evidence) -> AuditEvidence | None:
     if not found:
         return None
     homes = set(found.values())
+    data = known_data(evidence.data)
     if len(homes) > 1:
-        return audit_experiment(store, None, tuple(found))
-    return audit_experiment(store, store.experiment_name(homes.pop()))
+        return audit_experiment(store, None, tuple(found), data=data)
+    return audit_experiment(store, store.experiment_name(homes.pop()), data=data)
 
 
 def collect_gallery(

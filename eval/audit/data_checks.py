@@ -51,7 +51,7 @@ def other_data(facts: ExperimentFacts) -> str | None:
         if others:
             n = f"{len(others)} of {counted(len(judged), 'run')}"
             return (
-                f"--data is not the data set of {n}: its {name} images have the fingerprint {fingerprints[name][:12]}, "
+                f"the data set is not that of {n}: its {name} images have the fingerprint {fingerprints[name][:12]}, "
                 f"those of the runs {listed(sorted({one[:12] for one in others}), _PAIRS)}"
             )
     return None
@@ -68,32 +68,33 @@ def _overlap(data: DataFacts, overlap: OverlapFacts) -> Iterator[AuditFinding]:
     sizes = {name: found.n_images for name in overlap.splits if (found := data.split(name))}
     of = "".join(f", {name} has {counted(n, 'image')}" for name, n in sizes.items())
     numbers: dict[str, float | int | str] = {f"images_{name}": n for name, n in sizes.items()}
-    if overlap.identical:
+    if overlap.n_identical:
+        pairs, named = counted(overlap.n_identical, "pair"), _examples(overlap.identical)
         yield AuditFinding(
             rule="leakage",
             severity=Severity.ERROR,
             runs=(),
-            what=f"{counted(len(overlap.identical), 'pair')} of images with the same pixels in {first} and {second}: "
-            f"{_examples(overlap.identical)}{of}.",
-            numbers={"pairs": len(overlap.identical), **numbers},
+            what=f"{pairs} of images with the same pixels in {first} and {second}{named}{of}.",
+            numbers={"pairs": overlap.n_identical, **numbers},
             why="What a model was trained or chosen on is no test of it: the numbers on these images are too good.",
             remedy=f"Remove them from {first} or {second}, train and evaluate again (robust data check names all).",
         )
-    if overlap.near:
+    if overlap.n_near:
+        pairs, named = counted(overlap.n_near, "pair"), _examples(overlap.near)
         yield AuditFinding(
             rule="leakage",
             severity=Severity.WARNING,
             runs=(),
-            what=f"{counted(len(overlap.near), 'pair')} of images that look alike in {first} and {second}: "
-            f"{_examples(overlap.near)}{of}.",
-            numbers={"pairs": len(overlap.near), **numbers},
+            what=f"{pairs} of images that look alike in {first} and {second}{named}{of}.",
+            numbers={"pairs": overlap.n_near, **numbers},
             why="If they show the same scene, the numbers on these images are too good.",
             remedy="Look at them, and keep every scene in one split (robust data check names all).",
         )
 
 
 def _examples(pairs: Sequence[tuple[str, str]]) -> str:
-    return listed([f"{one} = {other}" for one, other in sorted(pairs)], most=_PAIRS)
+    """Some pairs by name, after a colon; nothing where they were only counted."""
+    return f": {listed([f'{one} = {other}' for one, other in sorted(pairs)], most=_PAIRS)}" if pairs else ""
 
 
 def _split_counts(facts: ExperimentFacts) -> Looked:

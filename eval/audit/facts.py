@@ -88,15 +88,29 @@ class OverlapFacts(Record):
         splits: The two names.
         identical: Pairs of names of images with the same pixels.
         near: Pairs of names of images that look alike; a person must say whether they are the same scene.
+        unnamed_identical: Pairs with the same pixels that were counted only.
+        unnamed_near: Pairs that look alike and were counted only.
     """
 
     splits: tuple[str, str]
     identical: tuple[tuple[str, str], ...] = ()
     near: tuple[tuple[str, str], ...] = ()
+    unnamed_identical: int = Field(default=0, ge=0)
+    unnamed_near: int = Field(default=0, ge=0)
+
+    @property
+    def n_identical(self) -> int:
+        """Pairs of images with the same pixels."""
+        return len(self.identical) + self.unnamed_identical
+
+    @property
+    def n_near(self) -> int:
+        """Pairs of images that look alike."""
+        return len(self.near) + self.unnamed_near
 
 
 class DataFacts(Record):
-    """The data set, read from disk.
+    """The data set, read from disk or as an evaluation found it.
 
     Attributes:
         name: Of the data set.

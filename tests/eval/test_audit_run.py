@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from robust.errors import StoreError, UnknownName, UsageError
-from robust.eval.audit_run import audit_experiment, read_data, read_facts
+from robust.eval.audit_run import audit_experiment, known_data, read_data, read_facts
+from robust.eval.evidence.records import LeakageEvidence
 from robust.eval.tracking import tags
 from robust.eval.tracking.store import Store
 from tests.eval.audit.seed_study import log_run, parameters
+from tests.eval.evidence_builder import build_evidence
 from tests.eval.fakes import write_data_yaml
 
 
@@ -206,3 +208,18 @@ def test_a_run_that_is_audited_alone_says_how_many_it_was_one_of(store: Store) -
     assert read_facts(store, None, [runs[0]]).reported.n_trainings == 3
     told = {finding.rule: finding.what for finding in audit_experiment(store, None, [runs[0]]).findings}
     assert "chosen from 3 candidates" in told["selected-on-reported-split"]
+
+
+def test_what_an_evaluation_found_in_its_data_is_audited_without_reading_it_again(store: Store) -> None:
+    log_run(store, "e", "x", parameters(320, 0.005, 1), map50=0.61234567)
+    measured = build_evidence().data
+    first, second = (split.split for split in measured.splits[:2])
+    shared = LeakageEvidence(splits=(first, second), n_identical=2, n_near_duplicates=1)
+    beside = LeakageEvidence(splits=(first, "real_night"), n_identical=9, n_near_duplicates=9)
+    data = known_data(measured.model_copy(update={"leakage": (shared, beside)}))
+    assert [(one.split, one.n_images, one.fingerprint) for one in data.splits] == [
+        (one.split, one.n_images, one.fingerprint) for one in measured.splits
+    ]
+    found = [one for one in audit_experiment(store, "e", data=data).findings if one.rule == "leakage"]
+    assert [(one.severity, one.numbers["pairs"]) for one in found] == [("error", 2), ("warning", 1)]
+    assert all(f"{first} and {second}, {first} has" in one.what and "real_night" not in one.what for one in found)

@@ -159,7 +159,11 @@ def test_report_comes_from_the_store_rejects_what_finds_nothing_and_verifies(stu
     assert verified.exit_code == 0
     evidence = json.loads((tmp_path / "report" / "evidence.json").read_text(encoding="utf-8"))
     assert evidence["policy_sha256"] == written["decision"]["policy_sha256"]
-    assert evidence["audit"]["n_runs"] >= 2 and "best-epoch-last" in str(evidence["audit"])
+    audited = evidence["audit"]
+    assert audited["n_runs"] >= 2 and "best-epoch-last" in str(audited)
+    assert "leakage" in audited["rules"] and "leakage" not in audited["not_checked"], (
+        "the evaluation compared the splits"
+    )
     assert study.run("gate", "--experiment", "tiny").exit_code == 3
 
 

@@ -49,6 +49,16 @@ def test_images_that_look_alike_are_a_warning() -> None:
     assert "1 pair of images that look alike in train and test" in one.what
 
 
+def test_pairs_that_were_only_counted_are_told_without_names() -> None:
+    overlaps = (*PAIRS, OverlapFacts(splits=("train", "test"), unnamed_identical=1, unnamed_near=2))
+    same, alike = look(CHECKS, "leakage", study(data=data(overlaps=overlaps))).findings
+    sizes = "train has 2000 images, test has 500 images."
+    assert same.what == f"1 pair of images with the same pixels in train and test, {sizes}"
+    assert alike.what == f"2 pairs of images that look alike in train and test, {sizes}"
+    assert (same.severity, alike.severity) == (Severity.ERROR, Severity.WARNING)
+    assert (same.numbers["pairs"], alike.numbers["pairs"]) == (1, 2)
+
+
 def test_splits_that_were_not_compared_are_named_and_not_read_as_clean() -> None:
     left = data(overlaps=(OverlapFacts(splits=("val", "train")),))  # whatever the order
     assert not_checked(CHECKS, "leakage", study(data=left)) == (
@@ -168,7 +178,7 @@ def test_another_data_set_than_that_of_the_trainings_says_nothing_of_them(change
     leaking = data(overlaps=(OverlapFacts(splits=("train", "test"), identical=(("a", "b"),)),), declared={"train": 1})
     other = study(runs=tuple(changed(one, **change) for one in study().runs), data=leaking)
     for rule in ("leakage", "split-counts"):
-        assert "--data is not the data set of 10 of 10 runs" in not_checked(CHECKS, rule, other)
+        assert "the data set is not that of 10 of 10 runs" in not_checked(CHECKS, rule, other)
     fitting = tuple(
         changed(one, data_sha256="train" * 8, tags={tags.VAL_DATA_SHA256: "val" * 8}) for one in study().runs
     )

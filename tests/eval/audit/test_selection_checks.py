@@ -188,4 +188,4 @@ def test_one_run_of_several_is_told_with_how_many_it_was_chosen_from() -> None:
 def test_val_images_of_another_data_set_do_not_judge_a_difference() -> None:
     marks = {tags.VAL_DATA_SHA256: "f" * 64}
     other = study(runs=tuple(changed(one, tags=marks) for one in study().runs), reported=ReportedOn())
-    assert "--data is not the data set" in not_checked(CHECKS, "small-val-set", other)
+    assert "the data set is not that of 10 of 10 runs" in not_checked(CHECKS, "small-val-set", other)
