@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from functools import cache
 
 import jinja2
@@ -12,6 +13,8 @@ from robust.eval.report.catalogue import ENGLISH
 from robust.eval.report.context import ReportContext, escape_markdown, map_text
 from robust.eval.report.language import phrases
 from robust.eval.report.page_script import script, script_source
+
+_LONG = re.compile(r"\S{17,}")
 
 
 @cache
@@ -58,7 +61,7 @@ def _fields(context: ReportContext) -> dict[str, object]:
 
 def breakable(text: str) -> Markup:
     """Escaped text of which a browser may break long names after an underscore, before it breaks them anywhere."""
-    return Markup(str(escape(text)).replace("_", "_<wbr>"))
+    return Markup(_LONG.sub(lambda word: word[0].replace("_", "_<wbr>"), str(escape(text))))
 
 
 def code_span(text: str) -> str:

@@ -18,7 +18,7 @@ from robust.eval.report.build import build_context
 from robust.eval.report.card import Card
 from robust.eval.report.context import ReportContext, escape_markdown, printable
 from robust.eval.report.page_script import script_source
-from robust.eval.report.render import code_span, environment, render_html, render_markdown
+from robust.eval.report.render import breakable, code_span, environment, render_html, render_markdown
 from tests.eval.evidence_builder import build_evidence, change_candidates, undefined, without_cells
 from tests.eval.evidence_changes import with_intervals
 
@@ -332,3 +332,10 @@ def test_a_waiver_is_shown_with_who_why_and_until_when() -> None:
             assert words in shown and "2026-12-31: a pilot" in shown
             assert ("FAIL, waived" in shown) == (day is not None)
         assert "A <Person>" not in html
+
+
+def test_only_long_names_may_break_and_only_after_an_underscore() -> None:
+    assert breakable("real_dusk <b>") == "real_dusk &lt;b&gt;"
+    long = "night, yolov8n_e3_sz416_lr0.005_s42 (baseline)"
+    assert breakable(long) == "night, yolov8n_<wbr>e3_<wbr>sz416_<wbr>lr0.005_<wbr>s42 (baseline)"
+    assert "<img" not in breakable("<img_src=x_onerror=alert(1)>") and breakable("<wbr>_" * 4).count("<wbr>") == 4
