@@ -38,7 +38,7 @@ class Preloaded:
         Args:
             arguments: Its arguments.
             output: File for its standard output.
-            killed_after: Seconds after which it and what it started get SIGKILL.
+            killed_after: Seconds after which it gets SIGKILL; processes that it started must end by themselves.
 
         Returns:
             Its exit code, or the negative number of the signal that ended it.
@@ -65,7 +65,6 @@ def _serve() -> None:
         arguments, output, killed_after = json.loads(line)
         child = os.fork()
         if child == 0:
-            os.setpgid(0, 0)
             with open(output, "w") as file:  # noqa: PTH123
                 os.dup2(file.fileno(), 1)
             code = 0
@@ -77,7 +76,7 @@ def _serve() -> None:
             os._exit(code)
         if killed_after is not None:
             time.sleep(killed_after)
-            os.killpg(child, signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
         sys.stdout.flush()
 
