@@ -28,7 +28,7 @@ def plot_sweep(candidate: CandidateEvidence, judged_on: str) -> bytes:
     from matplotlib.figure import Figure
 
     with rc_context({"svg.hashsalt": "robust", "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(10, 7))
+        figure = Figure()
         FigureCanvasSVG(figure)
         for axes, (field, title) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
             for curve in candidate.sweep.curves:
@@ -42,8 +42,11 @@ def plot_sweep(candidate: CandidateEvidence, judged_on: str) -> bytes:
             if field != "fppi":
                 axes.set_ylim(0, 1.02)
         handles, labels = axes.get_legend_handles_labels()
-        rows = -(-len(labels) // _COLUMNS)  # measuring every text instead would take as long as drawing
-        figure.subplots_adjust(left=0.05, right=0.985, top=0.9, bottom=0.09 + 0.032 * rows, wspace=0.13, hspace=0.32)
+        below = 0.6 + 0.225 * -(-len(labels) // _COLUMNS)  # inches; to measure every text takes as long as drawing
+        height = 5.9 + below
+        figure.set_size_inches(10, height)
+        top, bottom = 1 - 0.7 / height, below / height
+        figure.subplots_adjust(left=0.05, right=0.985, top=top, bottom=bottom, wspace=0.13, hspace=0.32)
         figure.legend(handles, labels, loc="lower center", ncols=_COLUMNS)
         figure.suptitle(_title(candidate))
         stream = io.BytesIO()

@@ -87,14 +87,16 @@ def _described(name: str, content: bytes) -> dict[str, Any]:
 def _with_verdict(subject: dict[str, Any], decision: Decision) -> dict[str, Any]:
     """What the predicate has no word for goes with the decision file.
 
-    HOLD and REJECT are both FAILED, and a gate that nothing was measured for stands in the list of those that failed.
+    HOLD and REJECT are both FAILED, and a gate that lacks evidence stands in the list of those that failed.
     """
     if subject["name"] != "decision.json":
         return subject
     annotations = {
         "verdict": decision.verdict.value,
         "reason": decision.reason,
-        "gatesWithoutEvidence": [gate.gate for gate in decision.gates if gate.outcome is Outcome.NOT_ENOUGH_EVIDENCE],
+        "gatesWithoutEnoughEvidence": [
+            gate.gate for gate in decision.gates if gate.outcome is Outcome.NOT_ENOUGH_EVIDENCE
+        ],
         "waivedGates": [gate.gate for gate in decision.gates if gate.waived],
     }
     return {**subject, "annotations": annotations}

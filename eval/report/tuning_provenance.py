@@ -28,17 +28,22 @@ def weights_table(subjects: Sequence[TuningSubject]) -> Table:
 
 
 def images_table(subjects: Sequence[TuningSubject]) -> Table:
-    """Fingerprint of every split that was swept, in every data set and state that it had."""
+    """Fingerprint of every split and recorded set that was swept, in every data set and state that it had."""
     columns = ("Split", "Data set", "Images", "Objects", "Fingerprint")
-    found = {
-        (split.split, one.evidence.data.name, split.fingerprint): split
-        for one in subjects
-        for split in one.evidence.data.splits
-        if any(curve.split == split.split for curve in one.curves)
-    }
+    found = {}
+    for one in subjects:
+        data, suite = one.evidence.data, one.evidence.suite
+        splits, variants = {curve.split for curve in one.curves}, {curve.variant for curve in one.curves}
+        for split in data.splits:
+            if split.split in splits:
+                found[split.split, data.name, split.fingerprint] = (split.n_images, split.n_objects)
+        for recorded in suite.variants:
+            if recorded.recorded and recorded.name in variants:
+                key = f"{recorded.name} (recorded)", data.name, recorded.recipe_sha256
+                found[key] = (recorded.n_images, recorded.n_objects)
     rows = tuple(
-        Row(name, (Cell(data), whole(split.n_images), whole(split.n_objects), Cell(fingerprint, "hash")))
-        for (name, data, fingerprint), split in found.items()
+        Row(name, (Cell(data_set), whole(n_images), whole(n_objects), Cell(fingerprint, "hash")))
+        for (name, data_set, fingerprint), (n_images, n_objects) in found.items()
     )
     return Table("images", "Images that were swept; variants are made from them", columns, rows)
 

@@ -11,20 +11,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+READY = "ready\n"
+
 
 class Preloaded:
     """The process; leave it to end it."""
 
     def __init__(self, folder: Path) -> None:
-        """Start it.
+        """Start it, and wait until it has loaded everything.
 
         Args:
             folder: Where it and its commands run.
         """
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        self._process = subprocess.Popen(
-            [sys.executable, __file__], cwd=folder, env=environment, stdin=-1, stdout=-1, text=True
-        )
+        command = [sys.executable, "-P", __file__]
+        self._process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == READY, "it ended while it loaded"
 
     def __enter__(self) -> Preloaded:
         return self
@@ -61,6 +63,8 @@ def _serve() -> None:
     from robust.eval.tracking.connect import connect  # noqa: F401
 
     load_ultralytics()
+    sys.stdout.write(READY)
+    sys.stdout.flush()
     for line in sys.stdin:
         arguments, output, killed_after = json.loads(line)
         child = os.fork()

@@ -132,7 +132,7 @@ def test_labels_of_bounds_keep_clear_of_each_other() -> None:
 
 def test_labels_of_bounds_cover_no_mark_where_there_is_room() -> None:
     for value in (0.3, 0.55, 0.62):
-        series = [Series("s", "a", tuple((float(i), height, "p") for i, height in enumerate((0.66, 0.6, 0.3))))]
+        series = [Series("s", "a", tuple((float(i), height, "p") for i, height in enumerate((0.66, 0.6, 0.34))))]
         drawn = plot(X, unit_axis("y"), series, bounds=[Bound(value, "≥ 0.500", 0.0, 2.0)])
         (label,) = [level.label for level in drawn.levels]
         x, y = float(label.x), float(label.y)

@@ -51,7 +51,7 @@ def test_what_the_predicate_cannot_say_goes_with_the_decision() -> None:
     policy = Policy.model_validate({"version": 1, "name": "p", "gates": gates, "waivers": [waiver]})
     told = statement(decided(policy, date(2026, 12, 1)))
     (found,) = [subject["annotations"] for subject in told["subject"] if subject["name"] == "decision.json"]
-    assert (found["gatesWithoutEvidence"], found["waivedGates"]) == (["images"], ["size"])
+    assert (found["gatesWithoutEnoughEvidence"], found["waivedGates"]) == (["images"], ["size"])
     assert told["predicate"]["failedTests"] == ["images"]
 
 
